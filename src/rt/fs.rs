@@ -1,0 +1,69 @@
+//! Directories and small files. Everything here runs on the blocking pool (or simulated), never on the core.
+
+use super::{Backend, backend, sim, uring};
+use bytes::Bytes;
+use std::io;
+use std::path::Path;
+
+/// One entry of a directory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DirEntry {
+    pub name: String,
+    pub is_dir: bool,
+    /// Size in bytes; 0 for directories.
+    pub len: u64,
+}
+
+macro_rules! dispatch {
+    ($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ty),*) -> $result:ty) => {
+        $(#[$doc])*
+        pub async fn $name($($arg: $ty),*) -> io::Result<$result> {
+            match backend() {
+                Backend::Uring => uring::fs::$name($($arg),*).await,
+                Backend::Sim => sim::fs::$name($($arg),*).await,
+            }
+        }
+    };
+}
+
+dispatch!(
+    /// Makes a directory and its missing parents.
+    create_dir_all(path: &Path) -> ()
+);
+dispatch!(
+    /// The entries, sorted by name. Names that are no UTF-8 are passed over with a log line.
+    list_dir(path: &Path) -> Vec<DirEntry>
+);
+dispatch!(rename(from: &Path, to: &Path) -> ());
+dispatch!(remove_file(path: &Path) -> ());
+dispatch!(
+    /// Removes a directory and all in it, without following links.
+    remove_dir_all(path: &Path) -> ()
+);
+dispatch!(
+    /// Makes a directory's entries (created, renamed and removed names) durable.
+    sync_dir(path: &Path) -> ()
+);
+dispatch!(
+    /// syncfs: everything written to this file system so far is durable, sizes and names too.
+    sync_filesystem(path: &Path) -> ()
+);
+dispatch!(
+    /// A whole small file; fails with `InvalidData` if it is longer than `len_max`.
+    read_file(path: &Path, len_max: u64) -> Bytes
+);
+dispatch!(
+    /// Replaces a file as a whole: a temporary beside it, synced, renamed over it, directory synced. After a crash it is the old or the new one.
+    write_file(path: &Path, contents: &[u8]) -> ()
+);
+dispatch!(
+    /// Bytes free for us on the file system that holds `path`.
+    free_space(path: &Path) -> u64
+);
+dispatch!(
+    /// Locks `path` (made if missing) for this process until the lock is dropped; `WouldBlock` if another process has it.
+    lock(path: &Path) -> FileLock
+);
+
+/// Held as long as the lock is wanted; may be kept on another thread.
+pub struct FileLock(pub(super) Box<dyn std::any::Any + Send>);

@@ -1,0 +1,11 @@
+//! (skeleton) The glommio implementation of the seam.
+pub mod buffer;
+pub mod clock;
+pub mod file;
+pub mod fs;
+pub mod mesh;
+pub mod net;
+pub mod task;
+pub fn random_u64() -> u64 {
+    todo!()
+}
