@@ -1,0 +1,66 @@
+//! Apache Kafka's on-disk formats, except record batches (`wire::records`): names of files and directories, indexes, checkpoints,
+//! producer snapshots and property files.
+//!
+//! Pure: bytes in, values out. Every reader takes bytes that a crash or another program may have left, and says what is wrong with
+//! them instead of trusting them. What these formats hold is what Kafka 4.3 writes and reads.
+
+mod names;
+mod offset_index;
+mod time_index;
+mod topic_name;
+
+pub use names::{DirectoryStage, FileStage, PartitionDirectory, SegmentFile, SegmentFileKind};
+pub use offset_index::{OffsetIndex, OffsetIndexBuilder, OffsetPosition};
+pub use time_index::{TimeIndex, TimeIndexBuilder, TimestampOffset};
+pub use topic_name::{TOPIC_NAME_LENGTH_MAX, TopicNameError, check_topic_name, topic_names_collide};
+
+use std::fmt;
+
+/// Why an index file is not usable; it is rebuilt from its segment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum IndexError {
+    /// The length is no multiple of an entry's.
+    PartialEntry { length: usize, entry_size: usize },
+    /// This entry does not lie above the one before it, or points outside its segment.
+    BadEntry { entry: usize },
+    /// This entry has a version this program does not know.
+    UnknownVersion { entry: usize, version: i16 },
+    /// The entry to append is not above the last one.
+    OutOfOrder,
+    /// The offset lies more than 2^31-1 above the segment's base, or below it.
+    OffsetOverflow,
+}
+
+impl fmt::Display for IndexError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            IndexError::PartialEntry { length, entry_size } => write!(f, "{length} bytes are no whole number of {entry_size}-byte entries"),
+            IndexError::BadEntry { entry } => write!(f, "entry {entry} does not fit its neighbours or its segment"),
+            IndexError::UnknownVersion { entry, version } => write!(f, "entry {entry} has unknown version {version}"),
+            IndexError::OutOfOrder => write!(f, "the entry is not above the last one"),
+            IndexError::OffsetOverflow => write!(f, "the offset is out of the segment's range"),
+        }
+    }
+}
+
+impl std::error::Error for IndexError {}
+
+/// `offset` relative to `base`, if an index entry can hold it.
+fn relative_offset(base: crate::types::Offset, offset: crate::types::Offset) -> Result<i32, IndexError> {
+    let delta = offset.0.checked_sub(base.0).ok_or(IndexError::OffsetOverflow)?;
+    i32::try_from(delta).ok().filter(|delta| *delta >= 0).ok_or(IndexError::OffsetOverflow)
+}
+
+/// How many of the first `count` entries satisfy `is_below`, which holds for a prefix of them.
+fn partition_point(count: usize, is_below: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_below(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
