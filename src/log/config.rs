@@ -1,0 +1,115 @@
+//! What the log is configured with: one [`LogConfig`] for the process, one [`TopicLogConfig`] for each topic.
+//!
+//! Pure. Defaults are Apache Kafka's where Kafka has the setting; `flush.messages` is 1 here, not "never".
+
+use crate::types::NodeId;
+use std::path::PathBuf;
+
+/// What every shard's store needs to know. Sizes are bytes and, unless said otherwise, per shard.
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    /// `log.dirs`; at least one.
+    pub log_dirs: Vec<PathBuf>,
+    /// `node.id`, checked against each directory's `meta.properties`.
+    pub node_id: NodeId,
+    /// The cluster these directories must belong to; `None` takes what they say, or draws a new id.
+    pub cluster_id: Option<String>,
+    /// Memory for batches not yet in a segment plus the cache of recent ones.
+    pub tail_bytes_max: u64,
+    /// A partition's tail is written to its segment once it holds this much.
+    pub tail_flush_bytes: u64,
+    /// Size of one file of a journal's ring, a multiple of 64 KiB. A batch larger than half of it goes straight to its segment.
+    pub journal_file_bytes: u64,
+    /// Journal size after the first start, per log directory.
+    pub journal_bytes_initial: u64,
+    /// What the journal may grow to, per log directory.
+    pub journal_bytes_max: u64,
+    /// Open segment files kept.
+    pub open_files_max: usize,
+    /// Mapped indexes kept.
+    pub index_maps_max: usize,
+    /// Produce is refused while a log directory has less free space than this plus what the journal holds.
+    pub disk_reserve_bytes: u64,
+}
+
+impl LogConfig {
+    /// A store over `log_dirs` with the defaults.
+    pub fn new(log_dirs: Vec<PathBuf>, node_id: NodeId) -> LogConfig {
+        LogConfig {
+            log_dirs,
+            node_id,
+            cluster_id: None,
+            tail_bytes_max: 256 << 20,
+            tail_flush_bytes: 1 << 20,
+            journal_file_bytes: 8 << 20,
+            journal_bytes_initial: 16 << 20,
+            journal_bytes_max: 512 << 20,
+            open_files_max: 256,
+            index_maps_max: 1024,
+            disk_reserve_bytes: 64 << 20,
+        }
+    }
+}
+
+/// `message.timestamp.type`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TimestampType {
+    #[default]
+    CreateTime,
+    LogAppendTime,
+}
+
+/// The topic configs that the log obeys, under Kafka's names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TopicLogConfig {
+    /// `segment.bytes`
+    pub segment_bytes: u64,
+    /// `segment.ms`
+    pub segment_ms: i64,
+    /// `segment.jitter.ms`
+    pub segment_jitter_ms: i64,
+    /// `segment.index.bytes`
+    pub segment_index_bytes: u64,
+    /// `index.interval.bytes`
+    pub index_interval_bytes: u64,
+    /// `flush.messages`: 1 makes every ack durable; anything else lets acks come from memory.
+    pub flush_messages: u64,
+    /// `flush.ms`
+    pub flush_ms: i64,
+    /// `max.message.bytes`: the largest batch, as Kafka counts it (with its header and offset).
+    pub max_message_bytes: u64,
+    /// `message.timestamp.type`
+    pub message_timestamp_type: TimestampType,
+    /// `retention.bytes`; -1: unbounded. Obeyed by a later retention task, kept here for it.
+    pub retention_bytes: i64,
+    /// `retention.ms`; -1: unbounded.
+    pub retention_ms: i64,
+    /// `file.delete.delay.ms`
+    pub file_delete_delay_ms: i64,
+}
+
+impl Default for TopicLogConfig {
+    fn default() -> Self {
+        TopicLogConfig {
+            segment_bytes: 1 << 30,
+            segment_ms: 604_800_000,
+            segment_jitter_ms: 0,
+            segment_index_bytes: 10 << 20,
+            index_interval_bytes: 4096,
+            flush_messages: 1,
+            flush_ms: i64::MAX,
+            max_message_bytes: 1_048_588,
+            message_timestamp_type: TimestampType::CreateTime,
+            retention_bytes: -1,
+            retention_ms: 604_800_000,
+            file_delete_delay_ms: 60_000,
+        }
+    }
+}
+
+impl TopicLogConfig {
+    /// Whether an ack, and what a fetch may see, waits for stable storage.
+    pub fn is_durable(&self) -> bool {
+        self.flush_messages == 1
+    }
+}
