@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Apache Kafka's Java producer, consumer and admin client against a broker; the cases are in java/*Cases.java.
+. "$(dirname "$0")/../stage.sh"
+port="$(free_port)"
+broker_start "$test_broker" "$work/broker" "$port" || exit 1
+counted kafka_java ProducerConsumerCases "127.0.0.1:$port"
+finish
