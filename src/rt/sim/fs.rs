@@ -1,38 +1,103 @@
-//! (skeleton)
+//! The seam's directories and small files on a simulated disk.
+
+use super::file::File;
+use super::{io::submit, state};
 use crate::rt::fs::{DirEntry, FileLock};
+use crate::rt::{AlignedBuffer, OpenOptions};
 use bytes::Bytes;
 use std::io;
-use std::path::Path;
-pub async fn create_dir_all(_path: &Path) -> io::Result<()> {
-    todo!()
+use std::path::{Path, PathBuf};
+
+/// Each missing directory is an operation of its own.
+pub async fn create_dir_all(path: &Path) -> io::Result<()> {
+    let mut at = PathBuf::new();
+    for component in path.components() {
+        at.push(component);
+        if at.file_name().is_some() {
+            let dir = at.clone();
+            submit("mkdir", |o| o.blocking, move |disk, _| disk.create_dir(&dir)).await?;
+        }
+    }
+    Ok(())
 }
-pub async fn list_dir(_path: &Path) -> io::Result<Vec<DirEntry>> {
-    todo!()
+
+pub async fn list_dir(path: &Path) -> io::Result<Vec<DirEntry>> {
+    let path = path.to_path_buf();
+    submit("list", |o| o.blocking, move |disk, _| disk.list(&path)).await
 }
-pub async fn rename(_from: &Path, _to: &Path) -> io::Result<()> {
-    todo!()
+
+pub async fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    let (from, to) = (from.to_path_buf(), to.to_path_buf());
+    submit("rename", |o| o.blocking, move |disk, _| disk.rename(&from, &to)).await
 }
-pub async fn remove_file(_path: &Path) -> io::Result<()> {
-    todo!()
+
+pub async fn remove_file(path: &Path) -> io::Result<()> {
+    let path = path.to_path_buf();
+    submit("remove", |o| o.blocking, move |disk, _| disk.remove_file(&path)).await
 }
-pub async fn remove_dir_all(_path: &Path) -> io::Result<()> {
-    todo!()
+
+pub async fn remove_dir_all(path: &Path) -> io::Result<()> {
+    let path = path.to_path_buf();
+    submit("remove all", |o| o.blocking, move |disk, _| disk.remove_dir_all(&path)).await
 }
-pub async fn sync_dir(_path: &Path) -> io::Result<()> {
-    todo!()
+
+pub async fn sync_dir(path: &Path) -> io::Result<()> {
+    let path = path.to_path_buf();
+    submit("sync dir", |o| o.disk_sync, move |disk, rng| disk.sync_dir(&path, rng)).await
 }
+
 pub async fn sync_filesystem(_path: &Path) -> io::Result<()> {
-    todo!()
+    let machine = state::current().machine;
+    let marks = state::with(|s| s.machines[machine].disk.sync_all_marks());
+    submit("sync all", |o| o.disk_sync, move |disk, rng| disk.sync_all(&marks, rng)).await
 }
-pub async fn read_file(_path: &Path, _len_max: u64) -> io::Result<Bytes> {
-    todo!()
+
+pub async fn read_file(path: &Path, len_max: u64) -> io::Result<Bytes> {
+    let file = File::open(path, OpenOptions::default()).await?;
+    let len = file.len().await?;
+    if len > len_max {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} has {len} bytes, more than {len_max}", path.display())));
+    }
+    file.read_at(0, len as usize).await
 }
-pub async fn write_file(_path: &Path, _contents: &[u8]) -> io::Result<()> {
-    todo!()
+
+pub async fn write_file(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    let file = File::open(&temporary, OpenOptions { write: true, create: true, ..OpenOptions::default() }).await?;
+    file.truncate(0).await?;
+    let mut buffer = AlignedBuffer::with_capacity(contents.len());
+    buffer.extend_from_slice(contents);
+    file.write_at(0, buffer).await?;
+    file.sync().await?;
+    rename(&temporary, path).await?;
+    sync_dir(path.parent().unwrap_or(Path::new("/"))).await
 }
+
 pub async fn free_space(_path: &Path) -> io::Result<u64> {
-    todo!()
+    Ok(submit("free space", |o| o.blocking, |disk, _| disk.free_space()).await)
 }
-pub async fn lock(_path: &Path) -> io::Result<FileLock> {
-    todo!()
+
+pub async fn lock(path: &Path) -> io::Result<FileLock> {
+    let machine = state::current().machine;
+    let locked = path.to_path_buf();
+    let (free, incarnation) =
+        submit("lock", |o| o.blocking, move |disk, _| disk.lock(&locked).map(|free| (free, disk.incarnation()))).await?;
+    if !free {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    Ok(FileLock(Box::new(Lock { machine, path: path.to_path_buf(), incarnation })))
+}
+
+struct Lock {
+    machine: usize,
+    path: PathBuf,
+    incarnation: u32,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        state::with_if_alive(|s| s.machines[self.machine].disk.unlock(&self.path, self.incarnation));
+    }
 }
