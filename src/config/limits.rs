@@ -1,5 +1,6 @@
 //! Every bound on what a peer can make this process do, with its reason. Pure numbers; configuration may lower some of them.
 
+use std::time::Duration;
 /// Bytes that a compressed batch's records may expand to. No client can send more uncompressed, since that is the default of
 /// `socket.request.max.bytes`; zstd can pack a hundred times as much into one batch, which would hold a core for seconds.
 pub const BATCH_EXPANDED_SIZE_MAX: usize = 100 << 20;
@@ -9,3 +10,20 @@ pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
 /// Faulty records that a produce response lists for one batch: each is a message of about 100 bytes for a record of perhaps 7.
 pub const RECORD_ERRORS_MAX: usize = 1_000;
+
+// ---- admin HTTP --------------------------------------------------------------------------------------------------------
+
+/// Request line and headers together: a scrape or a probe is a few hundred bytes, browsers' cookies stay below 8 KiB.
+pub const ADMIN_REQUEST_HEAD_BYTES_MAX: usize = 8 * 1024;
+
+/// Headers of one request: browsers send about 20.
+pub const ADMIN_REQUEST_HEADERS_MAX: usize = 64;
+
+/// Connections at once: scrapers and probes need a handful; each costs at most a head and a rendered answer.
+pub const ADMIN_CONNECTIONS_MAX: usize = 64;
+
+/// Without a complete request for this long, a connection is closed: longer than the usual scrape interval of 15 s.
+pub const ADMIN_IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// A peer that takes longer than this to read its answer is cut off, so that it does not hold one of the few connections.
+pub const ADMIN_WRITE_MAX: Duration = Duration::from_secs(10);

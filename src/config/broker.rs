@@ -1,0 +1,240 @@
+//! The broker's configuration, typed: what start-up and the shards act on.
+
+use super::catalogue;
+use super::error::ConfigError;
+use super::layers::{BrokerLayers, ConfigMap};
+use super::listeners::{self, AdvertisedListener, Listener};
+use super::value::Value;
+use crate::types::NodeId;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Everything the broker acts on. Times in ms, sizes in bytes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct BrokerConfig {
+    pub node_id: NodeId,
+    pub rack: Option<String>,
+    /// Sockets for clients.
+    pub listeners: Vec<Listener>,
+    pub advertised_listeners: Vec<AdvertisedListener>,
+    /// At least one, without repetition.
+    pub log_dirs: Vec<PathBuf>,
+
+    pub auto_create_topics_enable: bool,
+    pub delete_topic_enable: bool,
+    pub num_partitions: i32,
+    pub default_replication_factor: i16,
+
+    pub socket_request_max_bytes: i32,
+    pub connections_max_idle_ms: i64,
+    pub max_connections: i32,
+    pub max_connections_per_ip: i32,
+    pub max_connections_per_ip_overrides: BTreeMap<IpAddr, i32>,
+    /// The most bytes of records in one fetch answer, whatever the client asks for.
+    pub fetch_max_bytes: i32,
+    /// The most fetch sessions kept.
+    pub max_incremental_fetch_session_cache_slots: i32,
+    /// The most partitions in one answer to DescribeTopicPartitions.
+    pub max_request_partition_size_limit: i32,
+
+    pub log_retention_check_interval_ms: i64,
+    /// How long an idle producer's sequence numbers are remembered.
+    pub producer_id_expiration_ms: i32,
+    pub transaction_max_timeout_ms: i32,
+
+    /// `ringmill.*`.
+    pub ringmill: RingmillConfig,
+
+    /// As given at the start, for DescribeConfigs and for topics' defaults.
+    fixed: Arc<ConfigMap>,
+}
+
+/// What only Ringmill has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RingmillConfig {
+    /// `None`: one for each core the process may use, less the controller's where there are four or more.
+    pub shards: Option<u16>,
+    /// `None`: no admin listener.
+    pub admin_listener: Option<SocketAddr>,
+    /// Size of a new journal ring, per shard and log directory.
+    pub journal_initial_bytes: u64,
+    /// What a journal ring may grow to.
+    pub journal_max_bytes: u64,
+    /// A shard's memory for tails and cached batches.
+    pub memory_bytes: u64,
+    /// Bytes of requests in flight on one connection; its socket is not read above it.
+    pub request_memory_connection_bytes: u64,
+    /// Bytes of requests in flight on one shard.
+    pub request_memory_shard_bytes: u64,
+    /// What each of metadata, replication and admin requests may use on a shard when the rest is full.
+    pub request_memory_reserve_bytes: u64,
+}
+
+impl BrokerConfig {
+    /// The configuration in force over these layers. `layers.fixed` is kept, the others are not.
+    pub(super) fn resolve(layers: BrokerLayers) -> Result<BrokerConfig, ConfigError> {
+        let read = Reader(layers);
+        let listeners = listeners::resolve(layers)?;
+        let config = BrokerConfig {
+            node_id: node_id(&read)?,
+            rack: read.optional_text("broker.rack"),
+            listeners: listeners.listeners,
+            advertised_listeners: listeners.advertised,
+            log_dirs: log_dirs(&read),
+            auto_create_topics_enable: read.boolean("auto.create.topics.enable"),
+            delete_topic_enable: read.boolean("delete.topic.enable"),
+            num_partitions: read.int("num.partitions"),
+            default_replication_factor: read.int("default.replication.factor").clamp(-1, i16::MAX.into()) as i16,
+            socket_request_max_bytes: read.int("socket.request.max.bytes"),
+            connections_max_idle_ms: read.long("connections.max.idle.ms"),
+            max_connections: read.int("max.connections"),
+            max_connections_per_ip: read.int("max.connections.per.ip"),
+            max_connections_per_ip_overrides: per_ip_overrides(&read)?,
+            fetch_max_bytes: read.int("fetch.max.bytes"),
+            max_incremental_fetch_session_cache_slots: read.int("max.incremental.fetch.session.cache.slots"),
+            max_request_partition_size_limit: read.int("max.request.partition.size.limit"),
+            log_retention_check_interval_ms: read.long("log.retention.check.interval.ms"),
+            producer_id_expiration_ms: read.int("producer.id.expiration.ms"),
+            transaction_max_timeout_ms: read.int("transaction.max.timeout.ms"),
+            ringmill: RingmillConfig::resolve(&read)?,
+            fixed: Arc::new(layers.fixed.clone()),
+        };
+        config.check_together()?;
+        Ok(config)
+    }
+
+    /// The configuration with what was set at run time laid over it. Values that do not fit together leave it as it is.
+    pub fn with_dynamic(&self, dynamic: &ConfigMap, dynamic_default: &ConfigMap) -> BrokerConfig {
+        BrokerConfig::resolve(self.layers(dynamic, dynamic_default)).unwrap_or_else(|_| self.clone())
+    }
+
+    /// This broker's layers, for topics' defaults and DescribeConfigs.
+    pub fn layers<'a>(&'a self, dynamic: &'a ConfigMap, dynamic_default: &'a ConfigMap) -> BrokerLayers<'a> {
+        BrokerLayers { dynamic, dynamic_default, fixed: &self.fixed }
+    }
+
+    fn check_together(&self) -> Result<(), ConfigError> {
+        let ringmill = &self.ringmill;
+        let at_least = |name: &str, value: u64, other: &str, least: u64| match value < least {
+            true => Err(ConfigError::invalid(name, value, format!("must be at least {other} ({least})"))),
+            false => Ok(()),
+        };
+        let journal_start = ringmill.journal_initial_bytes;
+        at_least("ringmill.journal.max.bytes", ringmill.journal_max_bytes, "ringmill.journal.initial.bytes", journal_start)?;
+        let request = self.socket_request_max_bytes as u64;
+        let shard = ringmill.request_memory_shard_bytes;
+        at_least("ringmill.request.memory.shard.bytes", shard, "socket.request.max.bytes", request)
+    }
+}
+
+impl Default for BrokerConfig {
+    /// A broker where nothing is set.
+    fn default() -> Self {
+        let nothing = ConfigMap::new();
+        let layers = BrokerLayers { dynamic: &nothing, dynamic_default: &nothing, fixed: &nothing };
+        BrokerConfig::resolve(layers).expect("the catalogue's defaults are valid")
+    }
+}
+
+impl RingmillConfig {
+    fn resolve(read: &Reader) -> Result<RingmillConfig, ConfigError> {
+        Ok(RingmillConfig {
+            shards: read.optional_long("ringmill.shards").map(|shards| shards as u16),
+            admin_listener: admin_listener(read)?,
+            journal_initial_bytes: read.long("ringmill.journal.initial.bytes") as u64,
+            journal_max_bytes: read.long("ringmill.journal.max.bytes") as u64,
+            memory_bytes: read.long("ringmill.memory.bytes") as u64,
+            request_memory_connection_bytes: read.long("ringmill.request.memory.connection.bytes") as u64,
+            request_memory_shard_bytes: read.long("ringmill.request.memory.shard.bytes") as u64,
+            request_memory_reserve_bytes: read.long("ringmill.request.memory.reserve.bytes") as u64,
+        })
+    }
+}
+
+/// Typed look-ups. They panic only where the catalogue itself is wrong, which every test run would show.
+struct Reader<'a>(BrokerLayers<'a>);
+
+impl Reader<'_> {
+    fn value(&self, name: &str) -> Option<Value> {
+        let definition = catalogue::broker(name).unwrap_or_else(|| panic!("{name} is missing in the catalogue"));
+        assert!(definition.acts, "{name} is read but its row does not say that it acts");
+        self.0.value(name)
+    }
+
+    fn optional_long(&self, name: &str) -> Option<i64> {
+        match self.value(name)? {
+            Value::Integer(number) => Some(number),
+            other => panic!("{name} is a number, not {other}"),
+        }
+    }
+
+    fn long(&self, name: &str) -> i64 {
+        self.optional_long(name).unwrap_or_else(|| panic!("the catalogue has no default for {name}"))
+    }
+
+    fn int(&self, name: &str) -> i32 {
+        self.long(name).clamp(i32::MIN.into(), i32::MAX.into()) as i32
+    }
+
+    fn boolean(&self, name: &str) -> bool {
+        self.value(name) == Some(Value::Boolean(true))
+    }
+
+    fn optional_text(&self, name: &str) -> Option<String> {
+        self.value(name).map(|value| value.to_string()).filter(|text| !text.is_empty())
+    }
+
+    fn list(&self, name: &str) -> Vec<String> {
+        match self.value(name) {
+            Some(Value::List(elements)) => elements,
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// `node.id`, or the older `broker.id`; both only when they agree.
+fn node_id(read: &Reader) -> Result<NodeId, ConfigError> {
+    let is_set = |name: &str| read.0.fixed.contains_key(name);
+    let (node, broker) = (read.int("node.id"), read.int("broker.id"));
+    match (is_set("node.id"), is_set("broker.id")) {
+        (true, true) if node != broker => {
+            Err(ConfigError::invalid("node.id", node, format!("node.id and broker.id ({broker}) must be the same")))
+        }
+        (false, true) if broker < 0 => Err(ConfigError::invalid("broker.id", broker, "Value must be at least 0")),
+        (false, true) => Ok(NodeId(broker)),
+        _ => Ok(NodeId(node)),
+    }
+}
+
+/// `log.dirs`, else `log.dir`.
+fn log_dirs(read: &Reader) -> Vec<PathBuf> {
+    let dirs = read.list("log.dirs");
+    let dirs = if dirs.is_empty() { read.list("log.dir") } else { dirs };
+    dirs.into_iter().map(PathBuf::from).collect()
+}
+
+fn per_ip_overrides(read: &Reader) -> Result<BTreeMap<IpAddr, i32>, ConfigError> {
+    const KEY: &str = "max.connections.per.ip.overrides";
+    let given = read.optional_text(KEY).unwrap_or_default();
+    let malformed = || ConfigError::invalid(KEY, &given, "expected address:count, separated by commas");
+    let pairs = given.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (address, count) = pair.rsplit_once(':').ok_or_else(malformed)?;
+            let address = address.trim().trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().map_err(|_| malformed())?;
+            let count = count.trim().parse::<i32>().ok().filter(|count| *count >= 0).ok_or_else(malformed)?;
+            Ok((address, count))
+        })
+        .collect()
+}
+
+fn admin_listener(read: &Reader) -> Result<Option<SocketAddr>, ConfigError> {
+    const KEY: &str = "ringmill.admin.listener";
+    let Some(given) = read.optional_text(KEY) else { return Ok(None) };
+    match given.parse::<SocketAddr>() {
+        Ok(address) => Ok(Some(address)),
+        Err(_) => Err(ConfigError::invalid(KEY, given, "expected address:port, e.g. 127.0.0.1:9644, or nothing for no admin listener")),
+    }
+}
