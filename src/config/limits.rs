@@ -11,6 +11,18 @@ pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 /// Faulty records that a produce response lists for one batch: each is a message of about 100 bytes for a record of perhaps 7.
 pub const RECORD_ERRORS_MAX: usize = 1_000;
 
+// ---- messages ----------------------------------------------------------------------------------------------------------
+
+/// Memory that one message's arrays may take, for each byte of the message. Real messages stay below 3; a hostile one of
+/// empty structs would reach 40.
+pub const DECODED_SIZE_FACTOR_MAX: usize = 4;
+
+/// Memory in bytes that any message's arrays may take, however short it is: small messages of many small structs are honest.
+pub const DECODED_SIZE_FLOOR: usize = 16 << 20;
+
+/// Bytes that an array may allocate on its count's word alone, beyond what remains of the message.
+pub const DECODED_ARRAY_SIZE_EAGER: usize = 16 << 10;
+
 // ---- admin HTTP --------------------------------------------------------------------------------------------------------
 
 /// Request line and headers together: a scrape or a probe is a few hundred bytes, browsers' cookies stay below 8 KiB.

@@ -2,145 +2,177 @@
 //!
 //! An error code is a value in a reply, never a Rust error that unwinds. Source: Apache Kafka's protocol guide, "Error codes".
 
-/// One Kafka error code as it stands on the wire (int16).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
-#[repr(i16)]
-pub enum ErrorCode {
-    UnknownServerError = -1,
-    None = 0,
-    OffsetOutOfRange = 1,
-    CorruptMessage = 2,
-    UnknownTopicOrPartition = 3,
-    InvalidFetchSize = 4,
-    LeaderNotAvailable = 5,
-    NotLeaderOrFollower = 6,
-    RequestTimedOut = 7,
-    BrokerNotAvailable = 8,
-    ReplicaNotAvailable = 9,
-    MessageTooLarge = 10,
-    StaleControllerEpoch = 11,
-    OffsetMetadataTooLarge = 12,
-    NetworkException = 13,
-    CoordinatorLoadInProgress = 14,
-    CoordinatorNotAvailable = 15,
-    NotCoordinator = 16,
-    InvalidTopicException = 17,
-    RecordListTooLarge = 18,
-    NotEnoughReplicas = 19,
-    NotEnoughReplicasAfterAppend = 20,
-    InvalidRequiredAcks = 21,
-    IllegalGeneration = 22,
-    InconsistentGroupProtocol = 23,
-    InvalidGroupId = 24,
-    UnknownMemberId = 25,
-    InvalidSessionTimeout = 26,
-    RebalanceInProgress = 27,
-    InvalidCommitOffsetSize = 28,
-    TopicAuthorizationFailed = 29,
-    GroupAuthorizationFailed = 30,
-    ClusterAuthorizationFailed = 31,
-    InvalidTimestamp = 32,
-    UnsupportedSaslMechanism = 33,
-    IllegalSaslState = 34,
-    UnsupportedVersion = 35,
-    TopicAlreadyExists = 36,
-    InvalidPartitions = 37,
-    InvalidReplicationFactor = 38,
-    InvalidReplicaAssignment = 39,
-    InvalidConfig = 40,
-    NotController = 41,
-    InvalidRequest = 42,
-    UnsupportedForMessageFormat = 43,
-    PolicyViolation = 44,
-    OutOfOrderSequenceNumber = 45,
-    DuplicateSequenceNumber = 46,
-    InvalidProducerEpoch = 47,
-    InvalidTxnState = 48,
-    InvalidProducerIdMapping = 49,
-    InvalidTransactionTimeout = 50,
-    ConcurrentTransactions = 51,
-    TransactionCoordinatorFenced = 52,
-    TransactionalIdAuthorizationFailed = 53,
-    SecurityDisabled = 54,
-    OperationNotAttempted = 55,
-    KafkaStorageError = 56,
-    LogDirNotFound = 57,
-    SaslAuthenticationFailed = 58,
-    UnknownProducerId = 59,
-    ReassignmentInProgress = 60,
-    DelegationTokenAuthDisabled = 61,
-    DelegationTokenNotFound = 62,
-    DelegationTokenOwnerMismatch = 63,
-    DelegationTokenRequestNotAllowed = 64,
-    DelegationTokenAuthorizationFailed = 65,
-    DelegationTokenExpired = 66,
-    InvalidPrincipalType = 67,
-    NonEmptyGroup = 68,
-    GroupIdNotFound = 69,
-    FetchSessionIdNotFound = 70,
-    InvalidFetchSessionEpoch = 71,
-    ListenerNotFound = 72,
-    TopicDeletionDisabled = 73,
-    FencedLeaderEpoch = 74,
-    UnknownLeaderEpoch = 75,
-    UnsupportedCompressionType = 76,
-    StaleBrokerEpoch = 77,
-    OffsetNotAvailable = 78,
-    MemberIdRequired = 79,
-    PreferredLeaderNotAvailable = 80,
-    GroupMaxSizeReached = 81,
-    FencedInstanceId = 82,
-    EligibleLeadersNotAvailable = 83,
-    ElectionNotNeeded = 84,
-    NoReassignmentInProgress = 85,
-    GroupSubscribedToTopic = 86,
-    InvalidRecord = 87,
-    UnstableOffsetCommit = 88,
-    ThrottlingQuotaExceeded = 89,
-    ProducerFenced = 90,
-    ResourceNotFound = 91,
-    DuplicateResource = 92,
-    UnacceptableCredential = 93,
-    InconsistentVoterSet = 94,
-    InvalidUpdateVersion = 95,
-    FeatureUpdateFailed = 96,
-    PrincipalDeserializationFailure = 97,
-    SnapshotNotFound = 98,
-    PositionOutOfRange = 99,
-    UnknownTopicId = 100,
-    DuplicateBrokerRegistration = 101,
-    BrokerIdNotRegistered = 102,
-    InconsistentTopicId = 103,
-    InconsistentClusterId = 104,
-    TransactionalIdNotFound = 105,
-    FetchSessionTopicIdError = 106,
-    IneligibleReplica = 107,
-    NewLeaderElected = 108,
-    OffsetMovedToTieredStorage = 109,
-    FencedMemberEpoch = 110,
-    UnreleasedInstanceId = 111,
-    UnsupportedAssignor = 112,
-    StaleMemberEpoch = 113,
-    MismatchedEndpointType = 114,
-    UnsupportedEndpointType = 115,
-    UnknownControllerId = 116,
-    UnknownSubscriptionId = 117,
-    TelemetryTooLarge = 118,
-    InvalidRegistration = 119,
-    TransactionAbortable = 120,
-    InvalidRecordState = 121,
-    ShareSessionNotFound = 122,
-    InvalidShareSessionEpoch = 123,
-    FencedStateEpoch = 124,
-    InvalidVoterKey = 125,
-    DuplicateVoter = 126,
-    VoterNotFound = 127,
-    InvalidRegularExpression = 128,
-    RebootstrapRequired = 129,
-    StreamsInvalidTopology = 130,
-    StreamsInvalidTopologyEpoch = 131,
-    StreamsTopologyFenced = 132,
-    ShareSessionLimitReached = 133,
+macro_rules! error_codes {
+    ($($code:literal $name:ident $kafka_name:ident)*) => {
+        /// One Kafka error code as it stands on the wire (int16).
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+        #[repr(i16)]
+        pub enum ErrorCode {
+            $( $name = $code, )*
+        }
+
+        impl ErrorCode {
+            /// The error with this code, if Kafka has one.
+            pub const fn from_code(code: i16) -> Option<ErrorCode> {
+                match code {
+                    $( $code => Some(ErrorCode::$name), )*
+                    _ => None,
+                }
+            }
+
+            /// Kafka's upper-case name, as its tools and logs print it.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $( ErrorCode::$name => stringify!($kafka_name), )*
+                }
+            }
+        }
+    };
+}
+
+error_codes! {
+    -1 UnknownServerError UNKNOWN_SERVER_ERROR
+    0 None NONE
+    1 OffsetOutOfRange OFFSET_OUT_OF_RANGE
+    2 CorruptMessage CORRUPT_MESSAGE
+    3 UnknownTopicOrPartition UNKNOWN_TOPIC_OR_PARTITION
+    4 InvalidFetchSize INVALID_FETCH_SIZE
+    5 LeaderNotAvailable LEADER_NOT_AVAILABLE
+    6 NotLeaderOrFollower NOT_LEADER_OR_FOLLOWER
+    7 RequestTimedOut REQUEST_TIMED_OUT
+    8 BrokerNotAvailable BROKER_NOT_AVAILABLE
+    9 ReplicaNotAvailable REPLICA_NOT_AVAILABLE
+    10 MessageTooLarge MESSAGE_TOO_LARGE
+    11 StaleControllerEpoch STALE_CONTROLLER_EPOCH
+    12 OffsetMetadataTooLarge OFFSET_METADATA_TOO_LARGE
+    13 NetworkException NETWORK_EXCEPTION
+    14 CoordinatorLoadInProgress COORDINATOR_LOAD_IN_PROGRESS
+    15 CoordinatorNotAvailable COORDINATOR_NOT_AVAILABLE
+    16 NotCoordinator NOT_COORDINATOR
+    17 InvalidTopicException INVALID_TOPIC_EXCEPTION
+    18 RecordListTooLarge RECORD_LIST_TOO_LARGE
+    19 NotEnoughReplicas NOT_ENOUGH_REPLICAS
+    20 NotEnoughReplicasAfterAppend NOT_ENOUGH_REPLICAS_AFTER_APPEND
+    21 InvalidRequiredAcks INVALID_REQUIRED_ACKS
+    22 IllegalGeneration ILLEGAL_GENERATION
+    23 InconsistentGroupProtocol INCONSISTENT_GROUP_PROTOCOL
+    24 InvalidGroupId INVALID_GROUP_ID
+    25 UnknownMemberId UNKNOWN_MEMBER_ID
+    26 InvalidSessionTimeout INVALID_SESSION_TIMEOUT
+    27 RebalanceInProgress REBALANCE_IN_PROGRESS
+    28 InvalidCommitOffsetSize INVALID_COMMIT_OFFSET_SIZE
+    29 TopicAuthorizationFailed TOPIC_AUTHORIZATION_FAILED
+    30 GroupAuthorizationFailed GROUP_AUTHORIZATION_FAILED
+    31 ClusterAuthorizationFailed CLUSTER_AUTHORIZATION_FAILED
+    32 InvalidTimestamp INVALID_TIMESTAMP
+    33 UnsupportedSaslMechanism UNSUPPORTED_SASL_MECHANISM
+    34 IllegalSaslState ILLEGAL_SASL_STATE
+    35 UnsupportedVersion UNSUPPORTED_VERSION
+    36 TopicAlreadyExists TOPIC_ALREADY_EXISTS
+    37 InvalidPartitions INVALID_PARTITIONS
+    38 InvalidReplicationFactor INVALID_REPLICATION_FACTOR
+    39 InvalidReplicaAssignment INVALID_REPLICA_ASSIGNMENT
+    40 InvalidConfig INVALID_CONFIG
+    41 NotController NOT_CONTROLLER
+    42 InvalidRequest INVALID_REQUEST
+    43 UnsupportedForMessageFormat UNSUPPORTED_FOR_MESSAGE_FORMAT
+    44 PolicyViolation POLICY_VIOLATION
+    45 OutOfOrderSequenceNumber OUT_OF_ORDER_SEQUENCE_NUMBER
+    46 DuplicateSequenceNumber DUPLICATE_SEQUENCE_NUMBER
+    47 InvalidProducerEpoch INVALID_PRODUCER_EPOCH
+    48 InvalidTxnState INVALID_TXN_STATE
+    49 InvalidProducerIdMapping INVALID_PRODUCER_ID_MAPPING
+    50 InvalidTransactionTimeout INVALID_TRANSACTION_TIMEOUT
+    51 ConcurrentTransactions CONCURRENT_TRANSACTIONS
+    52 TransactionCoordinatorFenced TRANSACTION_COORDINATOR_FENCED
+    53 TransactionalIdAuthorizationFailed TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    54 SecurityDisabled SECURITY_DISABLED
+    55 OperationNotAttempted OPERATION_NOT_ATTEMPTED
+    56 KafkaStorageError KAFKA_STORAGE_ERROR
+    57 LogDirNotFound LOG_DIR_NOT_FOUND
+    58 SaslAuthenticationFailed SASL_AUTHENTICATION_FAILED
+    59 UnknownProducerId UNKNOWN_PRODUCER_ID
+    60 ReassignmentInProgress REASSIGNMENT_IN_PROGRESS
+    61 DelegationTokenAuthDisabled DELEGATION_TOKEN_AUTH_DISABLED
+    62 DelegationTokenNotFound DELEGATION_TOKEN_NOT_FOUND
+    63 DelegationTokenOwnerMismatch DELEGATION_TOKEN_OWNER_MISMATCH
+    64 DelegationTokenRequestNotAllowed DELEGATION_TOKEN_REQUEST_NOT_ALLOWED
+    65 DelegationTokenAuthorizationFailed DELEGATION_TOKEN_AUTHORIZATION_FAILED
+    66 DelegationTokenExpired DELEGATION_TOKEN_EXPIRED
+    67 InvalidPrincipalType INVALID_PRINCIPAL_TYPE
+    68 NonEmptyGroup NON_EMPTY_GROUP
+    69 GroupIdNotFound GROUP_ID_NOT_FOUND
+    70 FetchSessionIdNotFound FETCH_SESSION_ID_NOT_FOUND
+    71 InvalidFetchSessionEpoch INVALID_FETCH_SESSION_EPOCH
+    72 ListenerNotFound LISTENER_NOT_FOUND
+    73 TopicDeletionDisabled TOPIC_DELETION_DISABLED
+    74 FencedLeaderEpoch FENCED_LEADER_EPOCH
+    75 UnknownLeaderEpoch UNKNOWN_LEADER_EPOCH
+    76 UnsupportedCompressionType UNSUPPORTED_COMPRESSION_TYPE
+    77 StaleBrokerEpoch STALE_BROKER_EPOCH
+    78 OffsetNotAvailable OFFSET_NOT_AVAILABLE
+    79 MemberIdRequired MEMBER_ID_REQUIRED
+    80 PreferredLeaderNotAvailable PREFERRED_LEADER_NOT_AVAILABLE
+    81 GroupMaxSizeReached GROUP_MAX_SIZE_REACHED
+    82 FencedInstanceId FENCED_INSTANCE_ID
+    83 EligibleLeadersNotAvailable ELIGIBLE_LEADERS_NOT_AVAILABLE
+    84 ElectionNotNeeded ELECTION_NOT_NEEDED
+    85 NoReassignmentInProgress NO_REASSIGNMENT_IN_PROGRESS
+    86 GroupSubscribedToTopic GROUP_SUBSCRIBED_TO_TOPIC
+    87 InvalidRecord INVALID_RECORD
+    88 UnstableOffsetCommit UNSTABLE_OFFSET_COMMIT
+    89 ThrottlingQuotaExceeded THROTTLING_QUOTA_EXCEEDED
+    90 ProducerFenced PRODUCER_FENCED
+    91 ResourceNotFound RESOURCE_NOT_FOUND
+    92 DuplicateResource DUPLICATE_RESOURCE
+    93 UnacceptableCredential UNACCEPTABLE_CREDENTIAL
+    94 InconsistentVoterSet INCONSISTENT_VOTER_SET
+    95 InvalidUpdateVersion INVALID_UPDATE_VERSION
+    96 FeatureUpdateFailed FEATURE_UPDATE_FAILED
+    97 PrincipalDeserializationFailure PRINCIPAL_DESERIALIZATION_FAILURE
+    98 SnapshotNotFound SNAPSHOT_NOT_FOUND
+    99 PositionOutOfRange POSITION_OUT_OF_RANGE
+    100 UnknownTopicId UNKNOWN_TOPIC_ID
+    101 DuplicateBrokerRegistration DUPLICATE_BROKER_REGISTRATION
+    102 BrokerIdNotRegistered BROKER_ID_NOT_REGISTERED
+    103 InconsistentTopicId INCONSISTENT_TOPIC_ID
+    104 InconsistentClusterId INCONSISTENT_CLUSTER_ID
+    105 TransactionalIdNotFound TRANSACTIONAL_ID_NOT_FOUND
+    106 FetchSessionTopicIdError FETCH_SESSION_TOPIC_ID_ERROR
+    107 IneligibleReplica INELIGIBLE_REPLICA
+    108 NewLeaderElected NEW_LEADER_ELECTED
+    109 OffsetMovedToTieredStorage OFFSET_MOVED_TO_TIERED_STORAGE
+    110 FencedMemberEpoch FENCED_MEMBER_EPOCH
+    111 UnreleasedInstanceId UNRELEASED_INSTANCE_ID
+    112 UnsupportedAssignor UNSUPPORTED_ASSIGNOR
+    113 StaleMemberEpoch STALE_MEMBER_EPOCH
+    114 MismatchedEndpointType MISMATCHED_ENDPOINT_TYPE
+    115 UnsupportedEndpointType UNSUPPORTED_ENDPOINT_TYPE
+    116 UnknownControllerId UNKNOWN_CONTROLLER_ID
+    117 UnknownSubscriptionId UNKNOWN_SUBSCRIPTION_ID
+    118 TelemetryTooLarge TELEMETRY_TOO_LARGE
+    119 InvalidRegistration INVALID_REGISTRATION
+    120 TransactionAbortable TRANSACTION_ABORTABLE
+    121 InvalidRecordState INVALID_RECORD_STATE
+    122 ShareSessionNotFound SHARE_SESSION_NOT_FOUND
+    123 InvalidShareSessionEpoch INVALID_SHARE_SESSION_EPOCH
+    124 FencedStateEpoch FENCED_STATE_EPOCH
+    125 InvalidVoterKey INVALID_VOTER_KEY
+    126 DuplicateVoter DUPLICATE_VOTER
+    127 VoterNotFound VOTER_NOT_FOUND
+    128 InvalidRegularExpression INVALID_REGULAR_EXPRESSION
+    129 RebootstrapRequired REBOOTSTRAP_REQUIRED
+    130 StreamsInvalidTopology STREAMS_INVALID_TOPOLOGY
+    131 StreamsInvalidTopologyEpoch STREAMS_INVALID_TOPOLOGY_EPOCH
+    132 StreamsTopologyFenced STREAMS_TOPOLOGY_FENCED
+    133 ShareSessionLimitReached SHARE_SESSION_LIMIT_REACHED
+}
+
+/// No error.
+impl Default for ErrorCode {
+    fn default() -> Self {
+        ErrorCode::None
+    }
 }
 
 impl ErrorCode {
@@ -152,147 +184,6 @@ impl ErrorCode {
     /// True for [`ErrorCode::None`].
     pub const fn is_none(self) -> bool {
         matches!(self, ErrorCode::None)
-    }
-
-    /// Kafka's upper-case name, as its tools and logs print it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            ErrorCode::UnknownServerError => "UNKNOWN_SERVER_ERROR",
-            ErrorCode::None => "NONE",
-            ErrorCode::OffsetOutOfRange => "OFFSET_OUT_OF_RANGE",
-            ErrorCode::CorruptMessage => "CORRUPT_MESSAGE",
-            ErrorCode::UnknownTopicOrPartition => "UNKNOWN_TOPIC_OR_PARTITION",
-            ErrorCode::InvalidFetchSize => "INVALID_FETCH_SIZE",
-            ErrorCode::LeaderNotAvailable => "LEADER_NOT_AVAILABLE",
-            ErrorCode::NotLeaderOrFollower => "NOT_LEADER_OR_FOLLOWER",
-            ErrorCode::RequestTimedOut => "REQUEST_TIMED_OUT",
-            ErrorCode::BrokerNotAvailable => "BROKER_NOT_AVAILABLE",
-            ErrorCode::ReplicaNotAvailable => "REPLICA_NOT_AVAILABLE",
-            ErrorCode::MessageTooLarge => "MESSAGE_TOO_LARGE",
-            ErrorCode::StaleControllerEpoch => "STALE_CONTROLLER_EPOCH",
-            ErrorCode::OffsetMetadataTooLarge => "OFFSET_METADATA_TOO_LARGE",
-            ErrorCode::NetworkException => "NETWORK_EXCEPTION",
-            ErrorCode::CoordinatorLoadInProgress => "COORDINATOR_LOAD_IN_PROGRESS",
-            ErrorCode::CoordinatorNotAvailable => "COORDINATOR_NOT_AVAILABLE",
-            ErrorCode::NotCoordinator => "NOT_COORDINATOR",
-            ErrorCode::InvalidTopicException => "INVALID_TOPIC_EXCEPTION",
-            ErrorCode::RecordListTooLarge => "RECORD_LIST_TOO_LARGE",
-            ErrorCode::NotEnoughReplicas => "NOT_ENOUGH_REPLICAS",
-            ErrorCode::NotEnoughReplicasAfterAppend => "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
-            ErrorCode::InvalidRequiredAcks => "INVALID_REQUIRED_ACKS",
-            ErrorCode::IllegalGeneration => "ILLEGAL_GENERATION",
-            ErrorCode::InconsistentGroupProtocol => "INCONSISTENT_GROUP_PROTOCOL",
-            ErrorCode::InvalidGroupId => "INVALID_GROUP_ID",
-            ErrorCode::UnknownMemberId => "UNKNOWN_MEMBER_ID",
-            ErrorCode::InvalidSessionTimeout => "INVALID_SESSION_TIMEOUT",
-            ErrorCode::RebalanceInProgress => "REBALANCE_IN_PROGRESS",
-            ErrorCode::InvalidCommitOffsetSize => "INVALID_COMMIT_OFFSET_SIZE",
-            ErrorCode::TopicAuthorizationFailed => "TOPIC_AUTHORIZATION_FAILED",
-            ErrorCode::GroupAuthorizationFailed => "GROUP_AUTHORIZATION_FAILED",
-            ErrorCode::ClusterAuthorizationFailed => "CLUSTER_AUTHORIZATION_FAILED",
-            ErrorCode::InvalidTimestamp => "INVALID_TIMESTAMP",
-            ErrorCode::UnsupportedSaslMechanism => "UNSUPPORTED_SASL_MECHANISM",
-            ErrorCode::IllegalSaslState => "ILLEGAL_SASL_STATE",
-            ErrorCode::UnsupportedVersion => "UNSUPPORTED_VERSION",
-            ErrorCode::TopicAlreadyExists => "TOPIC_ALREADY_EXISTS",
-            ErrorCode::InvalidPartitions => "INVALID_PARTITIONS",
-            ErrorCode::InvalidReplicationFactor => "INVALID_REPLICATION_FACTOR",
-            ErrorCode::InvalidReplicaAssignment => "INVALID_REPLICA_ASSIGNMENT",
-            ErrorCode::InvalidConfig => "INVALID_CONFIG",
-            ErrorCode::NotController => "NOT_CONTROLLER",
-            ErrorCode::InvalidRequest => "INVALID_REQUEST",
-            ErrorCode::UnsupportedForMessageFormat => "UNSUPPORTED_FOR_MESSAGE_FORMAT",
-            ErrorCode::PolicyViolation => "POLICY_VIOLATION",
-            ErrorCode::OutOfOrderSequenceNumber => "OUT_OF_ORDER_SEQUENCE_NUMBER",
-            ErrorCode::DuplicateSequenceNumber => "DUPLICATE_SEQUENCE_NUMBER",
-            ErrorCode::InvalidProducerEpoch => "INVALID_PRODUCER_EPOCH",
-            ErrorCode::InvalidTxnState => "INVALID_TXN_STATE",
-            ErrorCode::InvalidProducerIdMapping => "INVALID_PRODUCER_ID_MAPPING",
-            ErrorCode::InvalidTransactionTimeout => "INVALID_TRANSACTION_TIMEOUT",
-            ErrorCode::ConcurrentTransactions => "CONCURRENT_TRANSACTIONS",
-            ErrorCode::TransactionCoordinatorFenced => "TRANSACTION_COORDINATOR_FENCED",
-            ErrorCode::TransactionalIdAuthorizationFailed => "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
-            ErrorCode::SecurityDisabled => "SECURITY_DISABLED",
-            ErrorCode::OperationNotAttempted => "OPERATION_NOT_ATTEMPTED",
-            ErrorCode::KafkaStorageError => "KAFKA_STORAGE_ERROR",
-            ErrorCode::LogDirNotFound => "LOG_DIR_NOT_FOUND",
-            ErrorCode::SaslAuthenticationFailed => "SASL_AUTHENTICATION_FAILED",
-            ErrorCode::UnknownProducerId => "UNKNOWN_PRODUCER_ID",
-            ErrorCode::ReassignmentInProgress => "REASSIGNMENT_IN_PROGRESS",
-            ErrorCode::DelegationTokenAuthDisabled => "DELEGATION_TOKEN_AUTH_DISABLED",
-            ErrorCode::DelegationTokenNotFound => "DELEGATION_TOKEN_NOT_FOUND",
-            ErrorCode::DelegationTokenOwnerMismatch => "DELEGATION_TOKEN_OWNER_MISMATCH",
-            ErrorCode::DelegationTokenRequestNotAllowed => "DELEGATION_TOKEN_REQUEST_NOT_ALLOWED",
-            ErrorCode::DelegationTokenAuthorizationFailed => "DELEGATION_TOKEN_AUTHORIZATION_FAILED",
-            ErrorCode::DelegationTokenExpired => "DELEGATION_TOKEN_EXPIRED",
-            ErrorCode::InvalidPrincipalType => "INVALID_PRINCIPAL_TYPE",
-            ErrorCode::NonEmptyGroup => "NON_EMPTY_GROUP",
-            ErrorCode::GroupIdNotFound => "GROUP_ID_NOT_FOUND",
-            ErrorCode::FetchSessionIdNotFound => "FETCH_SESSION_ID_NOT_FOUND",
-            ErrorCode::InvalidFetchSessionEpoch => "INVALID_FETCH_SESSION_EPOCH",
-            ErrorCode::ListenerNotFound => "LISTENER_NOT_FOUND",
-            ErrorCode::TopicDeletionDisabled => "TOPIC_DELETION_DISABLED",
-            ErrorCode::FencedLeaderEpoch => "FENCED_LEADER_EPOCH",
-            ErrorCode::UnknownLeaderEpoch => "UNKNOWN_LEADER_EPOCH",
-            ErrorCode::UnsupportedCompressionType => "UNSUPPORTED_COMPRESSION_TYPE",
-            ErrorCode::StaleBrokerEpoch => "STALE_BROKER_EPOCH",
-            ErrorCode::OffsetNotAvailable => "OFFSET_NOT_AVAILABLE",
-            ErrorCode::MemberIdRequired => "MEMBER_ID_REQUIRED",
-            ErrorCode::PreferredLeaderNotAvailable => "PREFERRED_LEADER_NOT_AVAILABLE",
-            ErrorCode::GroupMaxSizeReached => "GROUP_MAX_SIZE_REACHED",
-            ErrorCode::FencedInstanceId => "FENCED_INSTANCE_ID",
-            ErrorCode::EligibleLeadersNotAvailable => "ELIGIBLE_LEADERS_NOT_AVAILABLE",
-            ErrorCode::ElectionNotNeeded => "ELECTION_NOT_NEEDED",
-            ErrorCode::NoReassignmentInProgress => "NO_REASSIGNMENT_IN_PROGRESS",
-            ErrorCode::GroupSubscribedToTopic => "GROUP_SUBSCRIBED_TO_TOPIC",
-            ErrorCode::InvalidRecord => "INVALID_RECORD",
-            ErrorCode::UnstableOffsetCommit => "UNSTABLE_OFFSET_COMMIT",
-            ErrorCode::ThrottlingQuotaExceeded => "THROTTLING_QUOTA_EXCEEDED",
-            ErrorCode::ProducerFenced => "PRODUCER_FENCED",
-            ErrorCode::ResourceNotFound => "RESOURCE_NOT_FOUND",
-            ErrorCode::DuplicateResource => "DUPLICATE_RESOURCE",
-            ErrorCode::UnacceptableCredential => "UNACCEPTABLE_CREDENTIAL",
-            ErrorCode::InconsistentVoterSet => "INCONSISTENT_VOTER_SET",
-            ErrorCode::InvalidUpdateVersion => "INVALID_UPDATE_VERSION",
-            ErrorCode::FeatureUpdateFailed => "FEATURE_UPDATE_FAILED",
-            ErrorCode::PrincipalDeserializationFailure => "PRINCIPAL_DESERIALIZATION_FAILURE",
-            ErrorCode::SnapshotNotFound => "SNAPSHOT_NOT_FOUND",
-            ErrorCode::PositionOutOfRange => "POSITION_OUT_OF_RANGE",
-            ErrorCode::UnknownTopicId => "UNKNOWN_TOPIC_ID",
-            ErrorCode::DuplicateBrokerRegistration => "DUPLICATE_BROKER_REGISTRATION",
-            ErrorCode::BrokerIdNotRegistered => "BROKER_ID_NOT_REGISTERED",
-            ErrorCode::InconsistentTopicId => "INCONSISTENT_TOPIC_ID",
-            ErrorCode::InconsistentClusterId => "INCONSISTENT_CLUSTER_ID",
-            ErrorCode::TransactionalIdNotFound => "TRANSACTIONAL_ID_NOT_FOUND",
-            ErrorCode::FetchSessionTopicIdError => "FETCH_SESSION_TOPIC_ID_ERROR",
-            ErrorCode::IneligibleReplica => "INELIGIBLE_REPLICA",
-            ErrorCode::NewLeaderElected => "NEW_LEADER_ELECTED",
-            ErrorCode::OffsetMovedToTieredStorage => "OFFSET_MOVED_TO_TIERED_STORAGE",
-            ErrorCode::FencedMemberEpoch => "FENCED_MEMBER_EPOCH",
-            ErrorCode::UnreleasedInstanceId => "UNRELEASED_INSTANCE_ID",
-            ErrorCode::UnsupportedAssignor => "UNSUPPORTED_ASSIGNOR",
-            ErrorCode::StaleMemberEpoch => "STALE_MEMBER_EPOCH",
-            ErrorCode::MismatchedEndpointType => "MISMATCHED_ENDPOINT_TYPE",
-            ErrorCode::UnsupportedEndpointType => "UNSUPPORTED_ENDPOINT_TYPE",
-            ErrorCode::UnknownControllerId => "UNKNOWN_CONTROLLER_ID",
-            ErrorCode::UnknownSubscriptionId => "UNKNOWN_SUBSCRIPTION_ID",
-            ErrorCode::TelemetryTooLarge => "TELEMETRY_TOO_LARGE",
-            ErrorCode::InvalidRegistration => "INVALID_REGISTRATION",
-            ErrorCode::TransactionAbortable => "TRANSACTION_ABORTABLE",
-            ErrorCode::InvalidRecordState => "INVALID_RECORD_STATE",
-            ErrorCode::ShareSessionNotFound => "SHARE_SESSION_NOT_FOUND",
-            ErrorCode::InvalidShareSessionEpoch => "INVALID_SHARE_SESSION_EPOCH",
-            ErrorCode::FencedStateEpoch => "FENCED_STATE_EPOCH",
-            ErrorCode::InvalidVoterKey => "INVALID_VOTER_KEY",
-            ErrorCode::DuplicateVoter => "DUPLICATE_VOTER",
-            ErrorCode::VoterNotFound => "VOTER_NOT_FOUND",
-            ErrorCode::InvalidRegularExpression => "INVALID_REGULAR_EXPRESSION",
-            ErrorCode::RebootstrapRequired => "REBOOTSTRAP_REQUIRED",
-            ErrorCode::StreamsInvalidTopology => "STREAMS_INVALID_TOPOLOGY",
-            ErrorCode::StreamsInvalidTopologyEpoch => "STREAMS_INVALID_TOPOLOGY_EPOCH",
-            ErrorCode::StreamsTopologyFenced => "STREAMS_TOPOLOGY_FENCED",
-            ErrorCode::ShareSessionLimitReached => "SHARE_SESSION_LIMIT_REACHED",
-        }
     }
 }
 

@@ -1,0 +1,152 @@
+//! THE table of APIs: key, messages, versions we speak, first flexible version. Adding an API is a file under `api/` and a row here.
+//!
+//! Lower ends are what Apache Kafka 3.9 took wherever no old record format is involved, upper ends those of the newest Kafka.
+
+use super::api;
+use super::message::{Codec, Versions};
+use super::primitives::Field;
+
+/// What the table says of one API.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ApiSpec {
+    pub key: ApiKey,
+    /// Versions we decode and answer.
+    pub versions: Versions,
+    /// Versions that ApiVersions shows. Produce: from 0, since librdkafka switches features on by low versions; requests below
+    /// the range we speak are refused all the same, as Kafka does.
+    pub advertised: Versions,
+    /// From here on requests and responses are flexible (KIP-482).
+    pub flexible_since: i16,
+}
+
+/// A request's body.
+pub trait Request: Field + Default + Clone + PartialEq + std::fmt::Debug + Send + 'static {
+    const KEY: ApiKey;
+    type Response: Response;
+}
+
+/// A response's body.
+pub trait Response: Field + Default + Clone + PartialEq + std::fmt::Debug + Send + 'static {
+    const KEY: ApiKey;
+}
+
+/// Something to do for every API, with its types at hand.
+pub trait ApiVisitor {
+    fn visit<Q: Request>(&mut self);
+}
+
+macro_rules! advertised_min {
+    ($min:literal) => {
+        $min
+    };
+    ($min:literal $advertised:literal) => {
+        $advertised
+    };
+}
+
+macro_rules! apis {
+    ($( $key:literal $name:ident $module:ident :: $request:ident $response:ident
+        [$min:literal - $max:literal] flexible $flexible:literal $(advertised from $advertised:literal)?; )*) => {
+        /// An API that we speak.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[repr(i16)]
+        pub enum ApiKey {
+            $( $name = $key, )*
+        }
+
+        impl ApiKey {
+            /// Every API in the table, by ascending key.
+            pub const ALL: &[ApiKey] = &[$( ApiKey::$name, )*];
+
+            pub const fn from_code(code: i16) -> Option<ApiKey> {
+                match code {
+                    $( $key => Some(ApiKey::$name), )*
+                    _ => None,
+                }
+            }
+
+            /// Kafka's name of it.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $( ApiKey::$name => stringify!($name), )*
+                }
+            }
+
+            pub const fn spec(self) -> ApiSpec {
+                match self {
+                    $( ApiKey::$name => ApiSpec {
+                        key: ApiKey::$name,
+                        versions: Versions { min: $min, max: $max },
+                        advertised: Versions { min: advertised_min!($min $($advertised)?), max: $max },
+                        flexible_since: $flexible,
+                    }, )*
+                }
+            }
+        }
+
+        $(
+            impl Request for api::$module::$request {
+                const KEY: ApiKey = ApiKey::$name;
+                type Response = api::$module::$response;
+            }
+
+            impl Response for api::$module::$response {
+                const KEY: ApiKey = ApiKey::$name;
+            }
+        )*
+
+        /// Visits every API in the table.
+        pub fn visit_all(visitor: &mut impl ApiVisitor) {
+            $( visitor.visit::<api::$module::$request>(); )*
+        }
+    };
+}
+
+apis! {
+    0 Produce produce::ProduceRequest ProduceResponse [3-13] flexible 9 advertised from 0;
+    1 Fetch fetch::FetchRequest FetchResponse [4-18] flexible 12;
+    2 ListOffsets list_offsets::ListOffsetsRequest ListOffsetsResponse [1-11] flexible 6;
+    3 Metadata metadata::MetadataRequest MetadataResponse [0-13] flexible 9;
+    10 FindCoordinator find_coordinator::FindCoordinatorRequest FindCoordinatorResponse [0-6] flexible 3;
+    18 ApiVersions api_versions::ApiVersionsRequest ApiVersionsResponse [0-4] flexible 3;
+    19 CreateTopics create_topics::CreateTopicsRequest CreateTopicsResponse [2-7] flexible 5;
+    20 DeleteTopics delete_topics::DeleteTopicsRequest DeleteTopicsResponse [1-6] flexible 4;
+    21 DeleteRecords delete_records::DeleteRecordsRequest DeleteRecordsResponse [0-2] flexible 2;
+    22 InitProducerId init_producer_id::InitProducerIdRequest InitProducerIdResponse [0-5] flexible 2;
+    23 OffsetForLeaderEpoch offset_for_leader_epoch::OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse [2-4] flexible 4;
+    32 DescribeConfigs describe_configs::DescribeConfigsRequest DescribeConfigsResponse [1-4] flexible 4;
+    33 AlterConfigs alter_configs::AlterConfigsRequest AlterConfigsResponse [0-2] flexible 2;
+    35 DescribeLogDirs describe_log_dirs::DescribeLogDirsRequest DescribeLogDirsResponse [1-5] flexible 2;
+    37 CreatePartitions create_partitions::CreatePartitionsRequest CreatePartitionsResponse [0-3] flexible 2;
+    44 IncrementalAlterConfigs incremental_alter_configs::IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse [0-1] flexible 1;
+    60 DescribeCluster describe_cluster::DescribeClusterRequest DescribeClusterResponse [0-2] flexible 0;
+    75 DescribeTopicPartitions describe_topic_partitions::DescribeTopicPartitionsRequest DescribeTopicPartitionsResponse [0-0] flexible 0;
+}
+
+impl ApiKey {
+    pub const fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// How a body of this version is read and written. Versions newer than ours count as flexible, as in Kafka.
+    pub const fn codec(self, version: i16) -> Codec {
+        Codec::new(version, version >= self.spec().flexible_since)
+    }
+
+    /// Whether the request's header ends with tagged fields (header version 2; else 1).
+    pub const fn has_flexible_request_header(self, version: i16) -> bool {
+        version >= self.spec().flexible_since
+    }
+
+    /// Whether the response's header ends with tagged fields (header version 1; else 0). Never for ApiVersions: a client that
+    /// asks in a version we do not know must be able to read the answer.
+    pub const fn has_flexible_response_header(self, version: i16) -> bool {
+        !matches!(self, ApiKey::ApiVersions) && version >= self.spec().flexible_since
+    }
+}
+
+impl std::fmt::Display for ApiKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
