@@ -30,11 +30,6 @@ pub trait Response: Field + Default + Clone + PartialEq + std::fmt::Debug + Send
     const KEY: ApiKey;
 }
 
-/// Something to do for every API, with its types at hand.
-pub trait ApiVisitor {
-    fn visit<Q: Request>(&mut self);
-}
-
 macro_rules! advertised_min {
     ($min:literal) => {
         $min
@@ -95,8 +90,9 @@ macro_rules! apis {
             }
         )*
 
-        /// Visits every API in the table.
-        pub fn visit_all(visitor: &mut impl ApiVisitor) {
+        /// Does something with every API's types.
+        #[cfg(test)]
+        pub(super) fn visit_all(visitor: &mut impl super::tests::ApiVisitor) {
             $( visitor.visit::<api::$module::$request>(); )*
         }
     };
