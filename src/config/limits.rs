@@ -1,6 +1,7 @@
 //! Every bound on what a peer can make this process do, with its reason. Pure numbers; configuration may lower some of them.
 
 use std::time::Duration;
+
 /// Bytes that a compressed batch's records may expand to. No client can send more uncompressed, since that is the default of
 /// `socket.request.max.bytes`; zstd can pack a hundred times as much into one batch, which would hold a core for seconds.
 pub const BATCH_EXPANDED_SIZE_MAX: usize = 100 << 20;

@@ -69,6 +69,7 @@ fn tables_are_sorted_and_every_default_is_allowed() {
         }
         let found = catalogue::broker(definition.name).or(catalogue::topic(definition.name));
         assert!(found.is_some(), "{} is not found: its table is not sorted", definition.name);
+        assert!(definition.documentation.ends_with('.'), "{} has no sentence", definition.name);
     }
     assert_eq!(catalogue::topics().len(), 33, "Kafka describes 33 configurations of a topic");
     let kafkas = catalogue::brokers().filter(|d| !d.name.starts_with("ringmill.") && !d.hidden_until_set).count();

@@ -3,12 +3,18 @@
 use crate::config::definition::{Definition, definitions};
 
 pub(super) const RINGMILL: &[Definition] = definitions! {
-    String "ringmill.admin.listener" ["127.0.0.1:9644"] acts(): "";
-    Long "ringmill.journal.initial.bytes" ["16777216"] between(1048576, 1099511627776) acts(): "";
-    Long "ringmill.journal.max.bytes" ["1073741824"] between(1048576, 1099511627776) acts(): "";
-    Long "ringmill.memory.bytes" ["134217728"] between(16777216, 1099511627776) acts(): "";
-    Long "ringmill.request.memory.connection.bytes" ["16777216"] between(65536, 1099511627776) acts(): "";
-    Long "ringmill.request.memory.reserve.bytes" ["16777216"] between(1048576, 1099511627776) acts(): "";
-    Long "ringmill.request.memory.shard.bytes" ["268435456"] between(1048576, 1099511627776) acts(): "";
-    Int "ringmill.shards" [] between(1, 1024) acts(): "";
+    String "ringmill.admin.listener" ["127.0.0.1:9644"] acts(): "address:port of metrics and health over HTTP; empty for none.";
+    Long "ringmill.journal.initial.bytes" ["16777216"] between(1048576, 1099511627776) acts():
+        "Size of a new journal, one for each shard and log directory.";
+    Long "ringmill.journal.max.bytes" ["1073741824"] between(1048576, 1099511627776) acts(): "Size that a journal may grow to.";
+    Long "ringmill.memory.bytes" ["134217728"] between(16777216, 1099511627776) acts():
+        "A shard's memory for data not yet in segments and for recent data that fetches read.";
+    Long "ringmill.request.memory.connection.bytes" ["16777216"] between(65536, 1099511627776) acts():
+        "Bytes of requests in flight on one connection; above it the socket is not read. One larger request alone still passes.";
+    Long "ringmill.request.memory.reserve.bytes" ["16777216"] between(1048576, 1099511627776) acts():
+        "What metadata, replication and admin requests may each use on a shard when the rest is full.";
+    Long "ringmill.request.memory.shard.bytes" ["268435456"] between(1048576, 1099511627776) acts():
+        "Bytes of requests in flight on one shard; above it no socket of the shard is read.";
+    Int "ringmill.shards" [] between(1, 1024) acts():
+        "Cores that own partitions; by default one for each core the process may use, less the controller's where there are four or more.";
 };
