@@ -1,6 +1,48 @@
 //! The command line: one file per command.
+//!
+//! Runs on the process's first thread, before there are cores. Errors are one line on stderr and a status that is not 0.
+
+mod log;
+mod serve;
+mod version;
+
+#[cfg(test)]
+mod tests;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A Kafka-compatible message broker. Without a command it serves.
+#[derive(Parser, Debug)]
+#[command(name = "ringmill", version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::ServeArguments,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the broker.
+    Serve(serve::ServeArguments),
+    /// Print the version.
+    Version,
+}
 
 /// Parses the arguments of the process and runs the command.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    // Wrong usage ends here: clap says what is wrong and exits with 2.
+    let arguments = Arguments::parse();
+    let result = match arguments.command.unwrap_or(Command::Serve(arguments.serve)) {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Version => version::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ringmill: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
