@@ -40,3 +40,15 @@ pub const ADMIN_IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// A peer that takes longer than this to read its answer is cut off, so that it does not hold one of the few connections.
 pub const ADMIN_WRITE_MAX: Duration = Duration::from_secs(10);
+
+// ---- cluster metadata --------------------------------------------------------------------------------------------------
+
+/// New partitions of one CreateTopics or CreatePartitions request: Kafka's own bound; a turn of the controller stays in milliseconds.
+pub const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
+
+/// Bytes of a configuration's name or value: Kafka's own bound.
+pub const CONFIG_VALUE_BYTES_MAX: usize = 32_767;
+
+/// Configurations set on one resource. Brokers may be given keys nobody knows, and each stays in every image; Kafka itself
+/// knows some 400.
+pub const CONFIGS_PER_RESOURCE_MAX: usize = 1000;

@@ -4,14 +4,15 @@
 //! [`MetadataImage::replay`], the only mutator, copies what it changes. The image of a log is a function of its records alone.
 
 use super::persistent_map::PersistentMap;
-use super::record::{BrokerEndpoint, ConfigResource, PartitionRecord, Record, RegisterBrokerRecord};
+use super::record::{
+    BrokerEndpoint, ClusterRecord, ConfigRecord, ConfigResource, FeatureLevelRecord, PartitionRecord, ProducerIdsRecord, Record,
+    RegisterBrokerRecord, TopicRecord,
+};
 use super::topic_name;
+use crate::config::{BrokerConfig, BrokerLayers, ConfigMap, TopicConfig};
 use crate::types::{LeaderEpoch, NodeId, PartitionIndex, TopicId, TopicPartitionId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// The configs set on one resource, by name; defaults are not here.
-pub type ConfigMap = BTreeMap<Arc<str>, Arc<str>>;
 
 /// One topic; its partitions are numbered by their position.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,6 +52,21 @@ pub struct PartitionImage {
     pub partition_epoch: i32,
 }
 
+impl PartitionImage {
+    fn to_record(&self, id: TopicPartitionId) -> PartitionRecord {
+        PartitionRecord {
+            topic_id: id.topic_id,
+            partition: id.partition,
+            replicas: self.replicas.clone(),
+            isr: self.isr.clone(),
+            directories: self.directories.clone(),
+            leader: self.leader,
+            leader_epoch: self.leader_epoch,
+            partition_epoch: self.partition_epoch,
+        }
+    }
+}
+
 /// One registered broker.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BrokerImage {
@@ -66,6 +82,19 @@ impl BrokerImage {
     /// Where `listener` is reached.
     pub fn endpoint(&self, listener: &str) -> Option<&BrokerEndpoint> {
         self.endpoints.iter().find(|e| &*e.listener == listener)
+    }
+}
+
+impl BrokerImage {
+    fn to_record(&self) -> RegisterBrokerRecord {
+        RegisterBrokerRecord {
+            broker_id: self.id,
+            broker_epoch: self.epoch,
+            incarnation_id: self.incarnation_id,
+            endpoints: self.endpoints.clone(),
+            rack: self.rack.clone(),
+            fenced: self.fenced,
+        }
     }
 }
 
@@ -134,9 +163,20 @@ impl MetadataImage {
         self.colliding_names.get(&*key).map(|n| &**n)
     }
 
-    /// What is set on a resource; `None`: nothing is.
-    pub fn configs(&self, resource: &ConfigResource) -> Option<&Arc<ConfigMap>> {
-        self.configs.get(resource)
+    /// What is set on a resource; defaults are not here.
+    pub fn configs(&self, resource: &ConfigResource) -> &ConfigMap {
+        static NOTHING: ConfigMap = ConfigMap::new();
+        self.configs.get(resource).map_or(&NOTHING, |map| map)
+    }
+
+    /// A broker's configuration: what `broker` was started with, under what was set at run time.
+    pub fn broker_layers<'a>(&'a self, broker: &'a BrokerConfig) -> BrokerLayers<'a> {
+        broker.layers(self.configs(&ConfigResource::broker(broker.node_id)), self.configs(&ConfigResource::cluster_default()))
+    }
+
+    /// A topic's configuration on `broker`, overrides and defaults resolved.
+    pub fn topic_config(&self, topic: &str, broker: &BrokerConfig) -> TopicConfig {
+        TopicConfig::resolve(self.configs(&ConfigResource::topic(topic)), self.broker_layers(broker))
     }
 
     /// Every resource on which something is set, ascending.
@@ -165,6 +205,30 @@ impl MetadataImage {
 
     pub fn next_producer_id(&self) -> i64 {
         self.next_producer_id
+    }
+
+    /// Records that replay to this image, from nothing.
+    pub fn to_records(&self) -> Vec<Record> {
+        let cluster_id = self.cluster_id.clone();
+        let mut records: Vec<Record> = cluster_id.into_iter().map(|cluster_id| Record::Cluster(ClusterRecord { cluster_id })).collect();
+        records.extend(
+            self.features.iter().map(|(name, level)| Record::FeatureLevel(FeatureLevelRecord { name: Arc::clone(name), level: *level })),
+        );
+        records.extend(self.brokers.values().map(|broker| Record::RegisterBroker(broker.to_record())));
+        for topic in self.topics.values() {
+            records.push(Record::Topic(TopicRecord { name: Arc::clone(&topic.name), topic_id: topic.id }));
+            let partitions = topic.partition_ids().zip(&topic.partitions);
+            records.extend(partitions.map(|(id, partition)| Record::Partition(partition.to_record(id))));
+        }
+        for (resource, configs) in self.configs.iter() {
+            records.extend(configs.iter().map(|(name, value)| {
+                let (name, value) = (name.as_str().into(), Some(value.as_str().into()));
+                Record::Config(ConfigRecord { resource: resource.clone(), name, value })
+            }));
+        }
+        let (broker_id, broker_epoch) = (NodeId(-1), -1);
+        records.push(Record::ProducerIds(ProducerIdsRecord { broker_id, broker_epoch, next_producer_id: self.next_producer_id }));
+        records
     }
 
     /// Says up to which log entry records were replayed.
@@ -247,8 +311,8 @@ impl MetadataImage {
         // The map's own handle goes first, so that a map only we hold is changed in place.
         self.configs.remove(resource);
         match value {
-            Some(value) => drop(Arc::make_mut(&mut map).insert(Arc::clone(name), Arc::clone(value))),
-            None => drop(Arc::make_mut(&mut map).remove(name)),
+            Some(value) => drop(Arc::make_mut(&mut map).insert(name.to_string(), value.to_string())),
+            None => drop(Arc::make_mut(&mut map).remove(&**name)),
         }
         if !map.is_empty() {
             self.configs.insert(resource.clone(), map);

@@ -1,18 +1,41 @@
 //! The cluster's metadata as a replicated state machine.
 //!
-//! Handlers (one file per domain) turn an image and a request into records and a reply and change nothing; the raft driver
-//! makes the records durable; [`MetadataImage::replay`] is the only mutator; the reply waits until its records are applied.
-//! Runs on the controller core. Never touches a partition's data. Start reading at [`record`], [`image`], then `driver`.
+//! Handlers (one file per domain) turn an image and a request into records and a reply and change nothing; the driver makes the
+//! records durable through raft; [`MetadataImage::replay`] is the only mutator; the reply waits until its records are applied.
+//! Runs on the controller core. Never touches a partition's data. Start reading at [`record`], [`image`], [`request`], then
+//! [`controller`] and `driver`.
 
-pub mod codec;
-pub mod delta;
+mod alter_configs;
+mod broker_registration;
+mod codec;
+mod config_resource;
+pub mod controller;
+mod create_partitions;
+mod create_topics;
+mod delete_topics;
+mod delta;
+mod driver;
+mod handler;
 pub mod image;
-pub mod persistent_map;
-pub mod placement;
+mod incremental_alter_configs;
+mod persistent_map;
+mod placement;
+mod producer_ids;
+mod raft_log;
+mod raft_node;
 pub mod record;
-pub mod topic_name;
+mod replica_placement;
+pub mod request;
+mod topic_name;
 
+pub use broker_registration::BrokerRegistration;
+pub use controller::{Controller, ControllerConfig};
 pub use delta::MetadataDelta;
-pub use image::{BrokerImage, ConfigMap, MetadataImage, PartitionImage, TopicImage};
+pub use driver::Publication;
+pub use image::{BrokerImage, MetadataImage, PartitionImage, TopicImage};
 pub use placement::Placement;
+pub use producer_ids::ProducerIdBlock;
+pub use raft_log::OpenError;
 pub use record::{BrokerEndpoint, ConfigResource, Record, ResourceType};
+pub use request::{ControllerReply, ControllerRequest, ControllerResponse};
+pub use topic_name::check as check_topic_name;

@@ -42,10 +42,6 @@ impl<K, V> PersistentMap<K, V> {
         self.len
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// All entries, by ascending key.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.chunks.iter().flat_map(|chunk| chunk.iter().map(|(key, value)| (key, value)))
@@ -72,13 +68,6 @@ impl<K: Ord + Clone, V: Clone> PersistentMap<K, V> {
         let chunk = self.chunks.get(self.chunk_index(key))?;
         let position = chunk.binary_search_by(|(k, _)| k.borrow().cmp(key)).ok()?;
         Some(&chunk[position].1)
-    }
-
-    pub fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
-    where
-        K: std::borrow::Borrow<Q>,
-    {
-        self.get(key).is_some()
     }
 
     /// The entries whose keys are greater than `key`, ascending.

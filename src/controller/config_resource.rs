@@ -1,0 +1,90 @@
+//! What IncrementalAlterConfigs and AlterConfigs share: which resource is meant, whether it may be changed, and the records.
+//!
+//! Pure.
+
+use super::create_topics::value_too_long;
+use super::handler::{HandlerContext, Refusal};
+use super::record::{ConfigRecord, ConfigResource, Record, ResourceType};
+use super::topic_name;
+use crate::config::limits::{CONFIG_VALUE_BYTES_MAX, CONFIGS_PER_RESOURCE_MAX};
+use crate::config::{BrokerScope, ConfigDelta};
+use crate::types::ErrorCode;
+
+/// A resource that exists and may be changed here.
+pub struct Target {
+    pub resource: ConfigResource,
+    /// For broker resources.
+    pub scope: BrokerScope,
+}
+
+/// The resource that a request means, by its number and name on the wire.
+pub fn target(cx: &HandlerContext, resource_type: i8, name: &str) -> Result<Target, Refusal> {
+    if resource_type == ResourceType::Topic as i8 {
+        check_topic(cx, name)?;
+        return Ok(Target { resource: ConfigResource::topic(name), scope: BrokerScope::Cluster });
+    }
+    if resource_type != ResourceType::Broker as i8 {
+        return Err(Refusal::new(ErrorCode::InvalidRequest, format!("Unknown resource type {resource_type}")));
+    }
+    if name.is_empty() {
+        return Ok(Target { resource: ConfigResource::cluster_default(), scope: BrokerScope::Cluster });
+    }
+    check_broker(cx, name)?;
+    Ok(Target { resource: ConfigResource::broker(cx.broker.node_id), scope: BrokerScope::Broker })
+}
+
+fn check_topic(cx: &HandlerContext, name: &str) -> Result<(), Refusal> {
+    if name.is_empty() {
+        return Err(Refusal::new(ErrorCode::InvalidRequest, "Default topic resources are not allowed."));
+    }
+    topic_name::check(name).map_err(|reason| Refusal::new(ErrorCode::InvalidTopicException, reason))?;
+    match cx.image.topic_by_name(name) {
+        Some(_) => Ok(()),
+        None => Err(Refusal::new(ErrorCode::UnknownTopicOrPartition, format!("The topic '{name}' does not exist."))),
+    }
+}
+
+/// A broker's configs are checked against what it was started with, which only that broker knows.
+fn check_broker(cx: &HandlerContext, name: &str) -> Result<(), Refusal> {
+    let expected = cx.broker.node_id;
+    let refuse = |message: String| Err(Refusal::new(ErrorCode::InvalidRequest, message));
+    match name.parse::<i32>() {
+        Err(_) => refuse(format!("Node id must be an integer, but it is: {name}")),
+        Ok(id) if id != expected.0 => refuse(format!("Unexpected broker id, expected {expected}, but received {name}")),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// The records that make a checked change.
+pub fn records(cx: &HandlerContext, resource: &ConfigResource, delta: ConfigDelta) -> Result<Vec<Record>, Refusal> {
+    let is_long = |(name, value): &(String, Option<String>)| {
+        name.len() > CONFIG_VALUE_BYTES_MAX || value.as_ref().is_some_and(|value| value.len() > CONFIG_VALUE_BYTES_MAX)
+    };
+    if delta.iter().any(is_long) {
+        return Err(value_too_long());
+    }
+    let current = cx.image.configs(resource);
+    let added = delta.iter().filter(|(name, value)| value.is_some() && !current.contains_key(name)).count();
+    if current.len() + added > CONFIGS_PER_RESOURCE_MAX {
+        let message = format!("A resource may have no more than {CONFIGS_PER_RESOURCE_MAX} configurations.");
+        return Err(Refusal::new(ErrorCode::InvalidConfig, message));
+    }
+    let records = delta
+        .into_iter()
+        .map(|(name, value)| Record::Config(ConfigRecord { resource: resource.clone(), name: name.into(), value: value.map(Into::into) }));
+    Ok(records.collect())
+}
+
+/// For each resource of a request, whether another one is the same.
+pub fn repeated(resources: &[(i8, &str)]) -> Vec<bool> {
+    let mut counts = std::collections::BTreeMap::new();
+    for resource in resources {
+        *counts.entry(resource).or_insert(0) += 1;
+    }
+    resources.iter().map(|resource| counts[resource] > 1).collect()
+}
+
+/// Kafka's refusal of resources that are named twice.
+pub fn repeated_refusal() -> Refusal {
+    Refusal::new(ErrorCode::InvalidRequest, "Each resource must appear at most once.")
+}
