@@ -217,7 +217,11 @@ impl AlignedBuffer {
         self.0.as_mut_slice()
     }
 
-    pub(super) fn inner(&self) -> &uring::buffer::Buffer {
-        &self.0
+    pub(super) fn into_inner(self) -> uring::buffer::Buffer {
+        self.0
+    }
+
+    pub(super) fn from_inner(buffer: uring::buffer::Buffer) -> AlignedBuffer {
+        AlignedBuffer(buffer)
     }
 }

@@ -66,4 +66,4 @@ dispatch!(
 );
 
 /// Held as long as the lock is wanted; may be kept on another thread.
-pub struct FileLock(pub(super) Box<dyn std::any::Any + Send>);
+pub struct FileLock(#[allow(dead_code, reason = "held, never read")] pub(super) Box<dyn std::any::Any + Send>);

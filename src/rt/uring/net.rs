@@ -1,49 +1,162 @@
-//! (skeleton)
-use super::file::SharedFile;
-use bytes::{Bytes, BytesMut};
+//! Sockets: every call is tried at once without blocking, and only what would block waits in the ring.
+//!
+//! A connection's read lands in its buffer's spare capacity, and beyond that in an area of the core's, so ten thousand idle
+//! connections hold no buffers.
+
+use super::readiness::{Socket, readable_once};
+use super::shared_file::SharedFile;
+use super::{syscall, task};
+use bytes::{Buf, Bytes, BytesMut};
+use socket2::{Domain, Protocol, SockAddr, Type};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-pub struct Listener;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::rc::Rc;
+
+/// Pending connections of a listener: a cluster's clients reconnect all at once.
+const BACKLOG: i32 = 4096;
+
+pub struct Listener(socket2::Socket);
+
 impl Listener {
-    pub fn bind(_address: SocketAddr) -> io::Result<Listener> {
-        todo!()
+    pub fn bind(address: SocketAddr) -> io::Result<Listener> {
+        let socket = new_socket(address)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(Listener(socket))
     }
+
     pub async fn accept(&self) -> io::Result<Incoming> {
-        todo!()
+        task::yield_if_needed().await;
+        loop {
+            match syscall::accept(self.0.as_raw_fd()) {
+                Ok((fd, peer)) => return Ok(Incoming { fd, peer: ip_address(&peer)? }),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => readable_once(self.0.as_raw_fd()).await?,
+                Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
+
     pub fn local_address(&self) -> io::Result<SocketAddr> {
-        todo!()
+        ip_address(&self.0.local_addr()?)
     }
 }
-pub struct Incoming;
+
+fn new_socket(address: SocketAddr) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn ip_address(address: &SockAddr) -> io::Result<SocketAddr> {
+    address.as_socket().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not an IP address"))
+}
+
+pub struct Incoming {
+    fd: OwnedFd,
+    peer: SocketAddr,
+}
+
 impl Incoming {
     pub fn peer_address(&self) -> SocketAddr {
-        todo!()
+        self.peer
     }
+
     pub fn attach(self) -> io::Result<Connection> {
-        todo!()
+        Connection::new(self.fd.into(), self.peer)
     }
 }
+
 #[derive(Clone)]
-pub struct Connection;
+pub struct Connection(Rc<Inner>);
+
+struct Inner {
+    socket: Socket,
+    peer: SocketAddr,
+}
+
 impl Connection {
-    pub async fn connect(_address: SocketAddr) -> io::Result<Connection> {
-        todo!()
+    fn new(socket: socket2::Socket, peer: SocketAddr) -> io::Result<Connection> {
+        socket.set_tcp_nodelay(true)?;
+        socket.set_keepalive(true)?;
+        Ok(Connection(Rc::new(Inner { socket: Socket::new(socket.into()), peer })))
     }
+
+    pub async fn connect(address: SocketAddr) -> io::Result<Connection> {
+        let socket = new_socket(address)?;
+        match socket.connect(&address.into()) {
+            Ok(()) => {}
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+            Err(error) => return Err(error),
+        }
+        let connection = Connection::new(socket, address)?;
+        connection.socket().send_some(&[]).await?;
+        Ok(connection)
+    }
+
+    pub(super) fn socket(&self) -> &Socket {
+        &self.0.socket
+    }
+
     pub fn peer_address(&self) -> SocketAddr {
-        todo!()
+        self.0.peer
     }
-    pub async fn read(&self, _buffer: &mut BytesMut, _limit: usize) -> io::Result<usize> {
-        todo!()
+
+    pub async fn read(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
+        assert!(limit > 0, "a read of nothing cannot tell the end of the stream");
+        task::yield_if_needed().await;
+        loop {
+            match self.try_read(buffer, limit) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.socket().readable().await?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
     }
-    pub async fn write_all(&self, _parts: &mut VecDeque<Bytes>) -> io::Result<()> {
-        todo!()
+
+    fn try_read(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
+        let core = task::core();
+        syscall::receive(self.socket().as_raw_fd(), buffer, &mut core.scratch.borrow_mut(), limit)
     }
-    pub async fn send_file(&self, _file: &SharedFile, _offset: u64, _len: u64) -> io::Result<()> {
-        todo!()
+
+    pub async fn write_all(&self, parts: &mut VecDeque<Bytes>) -> io::Result<()> {
+        while let Some(first) = parts.front() {
+            if first.is_empty() {
+                parts.pop_front();
+                continue;
+            }
+            let sent = match syscall::send(self.socket().as_raw_fd(), parts) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.socket().send_some(first).await?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+                result => result?,
+            };
+            advance(parts, sent);
+            task::yield_if_needed().await;
+        }
+        Ok(())
     }
+
+    pub async fn send_file(&self, file: &SharedFile, offset: u64, len: u64) -> io::Result<()> {
+        super::send_file::send_file(self.socket(), file, offset, len).await
+    }
+
     pub fn shutdown(&self) {
-        todo!()
+        syscall::shutdown(self.socket().as_raw_fd());
+    }
+}
+
+/// Pops `sent` bytes from the front.
+fn advance(parts: &mut VecDeque<Bytes>, mut sent: usize) {
+    while sent > 0 {
+        let first = parts.front_mut().expect("no more is sent than there is");
+        let taken = sent.min(first.len());
+        first.advance(taken);
+        sent -= taken;
+        if first.is_empty() {
+            parts.pop_front();
+        }
     }
 }
