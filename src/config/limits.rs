@@ -12,6 +12,10 @@ pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 /// Faulty records that a produce response lists for one batch: each is a message of about 100 bytes for a record of perhaps 7.
 pub const RECORD_ERRORS_MAX: usize = 1_000;
 
+/// Producer ids that one partition remembers: about 300 bytes each. Clients choose ids freely; beyond this the one that wrote longest ago
+/// is forgotten, which costs it the recognition of duplicates.
+pub const PRODUCERS_PER_PARTITION_MAX: usize = 50_000;
+
 // ---- messages ----------------------------------------------------------------------------------------------------------
 
 /// Memory that one message's arrays may take, for each byte of the message. Real messages stay below 3; a hostile one of

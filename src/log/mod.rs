@@ -11,11 +11,14 @@ mod config;
 mod dirs;
 mod error;
 pub mod format;
+mod leader_epochs;
 mod partition;
+pub mod producer;
 mod store;
 
 pub use config::{LogConfig, TimestampType, TopicLogConfig};
 pub use dirs::{LogDirs, LogDirsInfo};
 pub use error::{AppendError, OpenError, ReadError};
+pub use leader_epochs::LeaderEpochs;
 pub use partition::{Appended, EpochEnd, FetchedRecords, PartitionLog, Slice, TimestampOffset};
 pub use store::{DirStatus, LogStore, Recovered, ShardClosed, recover};

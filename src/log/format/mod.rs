@@ -4,15 +4,32 @@
 //! Pure: bytes in, values out. Every reader takes bytes that a crash or another program may have left, and says what is wrong with
 //! them instead of trusting them. What these formats hold is what Kafka 4.3 writes and reads.
 
+mod checkpoint;
 mod names;
 mod offset_index;
+mod producer_snapshot;
+mod properties;
+mod segment_indexes;
 mod time_index;
 mod topic_name;
+mod txn_index;
 
+pub use checkpoint::{
+    CheckpointError, EpochEntry, LEADER_EPOCH_CHECKPOINT, LOG_START_OFFSET_CHECKPOINT, OffsetCheckpointEntry, RECOVERY_POINT_CHECKPOINT,
+    REPLICATION_OFFSET_CHECKPOINT, decode_leader_epoch_checkpoint, decode_offset_checkpoint, encode_leader_epoch_checkpoint,
+    encode_offset_checkpoint,
+};
 pub use names::{DirectoryStage, FileStage, PartitionDirectory, SegmentFile, SegmentFileKind};
 pub use offset_index::{OffsetIndex, OffsetIndexBuilder, OffsetPosition};
+pub use producer_snapshot::{ProducerSnapshotEntry, SnapshotError, decode_producer_snapshot, encode_producer_snapshot};
+pub use properties::{
+    CLEAN_SHUTDOWN, META_PROPERTIES, MetaProperties, PARTITION_METADATA, PropertiesError, decode_clean_shutdown, decode_partition_metadata,
+    encode_clean_shutdown, encode_partition_metadata,
+};
+pub use segment_indexes::SegmentIndexes;
 pub use time_index::{TimeIndex, TimeIndexBuilder, TimestampOffset};
 pub use topic_name::{TOPIC_NAME_LENGTH_MAX, TopicNameError, check_topic_name, topic_names_collide};
+pub use txn_index::{ABORTED_TRANSACTION_SIZE, AbortedTransaction, TxnIndex};
 
 use std::fmt;
 

@@ -30,6 +30,10 @@ impl<'a> OffsetIndex<'a> {
         OffsetIndex { base_offset, bytes }
     }
 
+    pub fn base_offset(&self) -> Offset {
+        self.base_offset
+    }
+
     /// Whole entries.
     pub fn count(&self) -> usize {
         self.bytes.len() / ENTRY_SIZE

@@ -207,16 +207,18 @@ pub fn end_transaction_marker(
 }
 
 impl RecordBatch {
-    /// What transaction marker a control batch holds; `None` if it is no end-of-transaction batch.
-    pub fn transaction_marker(&self) -> Option<TransactionMarker> {
+    /// How a control batch ends a transaction, with its coordinator's epoch and its timestamp; `None` if it does not.
+    pub fn end_transaction(&self) -> Option<(TransactionMarker, i32, Timestamp)> {
         if !self.attributes.is_control() {
             return None;
         }
         let record = self.records().ok()?.next()?.ok()?;
-        match record.key?.get(..4)? {
-            [_, _, 0, 0] => Some(TransactionMarker::Abort),
-            [_, _, 0, 1] => Some(TransactionMarker::Commit),
-            _ => None,
-        }
+        let marker = match record.key?.get(..4)? {
+            [_, _, 0, 0] => TransactionMarker::Abort,
+            [_, _, 0, 1] => TransactionMarker::Commit,
+            _ => return None,
+        };
+        let coordinator_epoch = i32::from_be_bytes(record.value?.get(2..6)?.try_into().ok()?);
+        Some((marker, coordinator_epoch, record.timestamp))
     }
 }

@@ -153,10 +153,10 @@ fn transaction_markers_are_kafkas() {
     for marker in [TransactionMarker::Abort, TransactionMarker::Commit] {
         let batch = end_transaction_marker(marker, ProducerId(4), ProducerEpoch(1), 0x0102_0304, Timestamp(9));
         assert!(batch.attributes.is_control() && batch.attributes.is_transactional());
-        assert_eq!(batch.transaction_marker(), Some(marker));
+        assert_eq!(batch.end_transaction(), Some((marker, 0x0102_0304, Timestamp(9))));
         let record = batch.records().unwrap().next().unwrap().unwrap();
         assert_eq!(record.key.unwrap(), &[0, 0, 0, marker as u8][..]);
         assert_eq!(record.value.unwrap(), &[0, 0, 1, 2, 3, 4][..]);
     }
-    assert_eq!(batch_of(Codec::None, &[Plain::new(1, "a")]).transaction_marker(), None);
+    assert_eq!(batch_of(Codec::None, &[Plain::new(1, "a")]).end_transaction(), None);
 }
