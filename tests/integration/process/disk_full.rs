@@ -1,0 +1,107 @@
+//! A disk that fills up: produce is refused by Kafka's code, everything else goes on, and nothing acknowledged is lost.
+//! The disk is a small tmpfs in a mount namespace of the broker's own; where a machine forbids those, the test says so and ends.
+
+use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+
+use crate::batch::{Batch, PRODUCE, produce_request};
+use crate::broker::{Broker, PATIENCE, free_address, serve, unique};
+use crate::connection::Connection;
+
+const KAFKA_STORAGE_ERROR: i16 = 56;
+
+struct OnSmallDisk {
+    child: Child,
+    home: tempfile::TempDir,
+}
+
+impl Drop for OnSmallDisk {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- stderr of the broker ---\n{}", std::fs::read_to_string(self.home.path().join("log")).unwrap_or_default());
+        }
+    }
+}
+
+fn namespaces_are_allowed() -> bool {
+    Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]).status().is_ok_and(|status| status.success())
+}
+
+/// A broker whose data directory holds this many MiB.
+fn start_on_small_disk(mebibytes: u32) -> (OnSmallDisk, Broker) {
+    let home = tempfile::tempdir().expect("a directory");
+    let (address, admin) = (free_address(), free_address());
+    let data = home.path().join("data");
+    std::fs::create_dir(&data).expect("create");
+    let broker = serve(address, admin, &data, &[]);
+    let mount = format!("mount -t tmpfs -o size={mebibytes}m none '{}' && exec \"$0\" \"$@\"", data.display());
+    let mut command = Command::new("unshare");
+    command.args(["-rm", "sh", "-c", &mount]).arg(broker.get_program()).args(broker.get_args());
+    command.stderr(std::fs::File::create(home.path().join("log")).expect("log"));
+    // SAFETY: prctl is async-signal-safe and touches nothing of the parent.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        })
+    };
+    let child = command.spawn().expect("start");
+    let began = std::time::Instant::now();
+    let mut process = OnSmallDisk { child, home };
+    while TcpStream::connect(address).is_err() {
+        assert!(
+            process.child.try_wait().expect("try_wait").is_none() && began.elapsed() < PATIENCE,
+            "the broker does not accept connections"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    (process, Broker::at(address))
+}
+
+#[test]
+fn a_full_disk_refuses_produce_and_nothing_else() {
+    if !namespaces_are_allowed() {
+        eprintln!("no disk_full test: this machine forbids mount namespaces");
+        return;
+    }
+    let (_process, broker) = start_on_small_disk(200);
+    let mut connection = Connection::to(&broker);
+    let (filled, other) = (unique("filled"), unique("other"));
+    connection.create_topic(&filled, &[]);
+    connection.create_topic(&other, &[]);
+    connection.append(&other, &Batch::of(&[b"kept"]));
+    let megabyte = vec![7; 1_000_000];
+    let mut acknowledged = 0;
+    let refusal = loop {
+        let answer = connection.call(PRODUCE, &produce_request(&filled, 0, -1, Some(Batch::of(&[&megabyte]).build())));
+        let partition = &answer.responses[0].partition_responses[0];
+        if partition.error_code != 0 {
+            break partition.error_code;
+        }
+        assert_eq!(partition.base_offset, acknowledged);
+        acknowledged += 1;
+        assert!(acknowledged < 300, "300 MB went to a disk of 200");
+    };
+    assert_eq!(refusal, KAFKA_STORAGE_ERROR);
+    assert!(acknowledged > 50, "only {acknowledged} MB of 200 were used");
+
+    let mut other_client = Connection::to(&broker);
+    assert_eq!(other_client.values(&other, 0), vec!["kept"]);
+    assert_eq!(other_client.list_offset(&filled, 0, -1), (0, acknowledged));
+    assert_eq!(other_client.values(&filled, 0).len() as i64, acknowledged, "everything acknowledged is served");
+
+    // Deleting makes room, and produce goes on by itself.
+    let request = kafka_protocol::messages::DeleteTopicsRequest::default()
+        .with_topic_names(vec![crate::connection::topic(&filled)])
+        .with_timeout_ms(30_000);
+    assert_eq!(other_client.call(5, &request).responses[0].error_code, 0);
+    let began = std::time::Instant::now();
+    while other_client.produce(&other, 0, Batch::of(&[b"again"]).build()).error_code != 0 {
+        assert!(began.elapsed() < PATIENCE, "produce does not go on after topics were deleted");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(other_client.values(&other, 0), vec!["kept", "again"]);
+}

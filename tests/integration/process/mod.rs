@@ -1,0 +1,7 @@
+//! What Ringmill's own process promises: its start, its end, its directory, and what it keeps through both.
+
+mod disk_full;
+mod kill;
+mod lifecycle;
+mod refusals;
+mod strictness;
