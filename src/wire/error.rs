@@ -16,8 +16,8 @@ pub enum DecodeProblem {
     Truncated,
     /// A varint of more bytes, or of more bits, than its type has.
     Varint,
-    /// A string that is not UTF-8.
-    Utf8,
+    /// A string longer than Kafka's longest, 32,767 bytes.
+    TooLong,
     /// Null in a field that cannot be null in this version.
     Null,
     /// An array of more elements than the remaining bytes can hold.
@@ -52,7 +52,7 @@ impl fmt::Display for DecodeError {
         match self.problem {
             DecodeProblem::Truncated => f.write_str("reaches beyond the end")?,
             DecodeProblem::Varint => f.write_str("varint too long")?,
-            DecodeProblem::Utf8 => f.write_str("not UTF-8")?,
+            DecodeProblem::TooLong => f.write_str("string too long")?,
             DecodeProblem::Null => f.write_str("null where there must be a value")?,
             DecodeProblem::Count => f.write_str("more elements than bytes that remain")?,
             DecodeProblem::Memory => f.write_str("more elements than one message may have")?,

@@ -227,7 +227,11 @@ impl Nullable for Str {
             true => reader.uvarint()?.checked_sub(1).map(|length| length as usize),
             false => usize::try_from(reader.i16()?).ok(),
         };
-        length.map(|length| Str::from_utf8(reader.bytes(length)?)).transpose()
+        let Some(length) = length else { return Ok(None) };
+        if length > i16::MAX as usize {
+            return Err(DecodeError::new(DecodeProblem::TooLong));
+        }
+        Ok(Some(Str::from_utf8_lossy(reader.bytes(length)?)))
     }
 
     fn write_null(writer: &mut Writer, codec: Codec) {

@@ -1,6 +1,5 @@
 //! A string of a message: UTF-8, a slice of the message's bytes.
 
-use super::error::{DecodeError, DecodeProblem};
 use bytes::Bytes;
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -23,11 +22,11 @@ impl Str {
         Str(Bytes::from_static(text.as_bytes()))
     }
 
-    /// Checks that the bytes are UTF-8.
-    pub fn from_utf8(bytes: Bytes) -> Result<Str, DecodeError> {
+    /// The bytes themselves if they are UTF-8; else a copy with U+FFFD for what is not, as Kafka reads strings.
+    pub fn from_utf8_lossy(bytes: Bytes) -> Str {
         match std::str::from_utf8(&bytes) {
-            Ok(_) => Ok(Str(bytes)),
-            Err(_) => Err(DecodeError::new(DecodeProblem::Utf8)),
+            Ok(_) => Str(bytes),
+            Err(_) => Str::from(String::from_utf8_lossy(&bytes).into_owned()),
         }
     }
 

@@ -115,11 +115,30 @@ fn varints_that_do_not_end_are_errors() {
     assert_eq!(read(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01").varlong().map_err(problem), Err(DecodeProblem::Varint));
 }
 
+/// Kafka takes such a request and shows U+FFFD instead; so do we, for a string must be UTF-8 wherever it goes.
 #[test]
-fn strings_are_utf8() {
+fn strings_that_are_not_utf8_are_mended() {
     let mut reader = Reader::new(Bytes::from_static(b"\0\x12\0\0\0\0\0\x01\0\x02\xc3\x28"));
-    let error = RequestHeader::decode(&mut reader).unwrap_err();
-    assert_eq!(error, DecodeError { problem: DecodeProblem::Utf8, field: "client_id" });
+    assert_eq!(RequestHeader::decode(&mut reader).unwrap().client_id, Some("\u{fffd}(".into()));
+}
+
+#[test]
+fn a_string_beyond_kafkas_longest_is_an_error() {
+    let mut writer = Writer::new();
+    writer.uvarint(32_768 + 1);
+    writer.slice(&[b'x'; 32_768]);
+    writer.slice(b"\x01\0");
+    let read = decode_request::<api::api_versions::ApiVersionsRequest>(&mut Reader::new(writer.into_bytes()), 3);
+    assert_eq!(read.unwrap_err(), DecodeError { problem: DecodeProblem::TooLong, field: "client_software_name" });
+}
+
+/// Given a large message whose first count is as high as its bytes allow, the vector starts no larger than the message.
+#[test]
+fn a_vector_starts_no_larger_than_what_remains() {
+    let mut reader = Reader::new(vec![1; 1 << 20].into());
+    let strings: Vec<Str> = reader.vector(1 << 19, 2).unwrap();
+    assert!(strings.capacity() * size_of::<Str>() <= 1 << 20, "{} strings", strings.capacity());
+    assert!(reader.vector::<Str>(1 << 19, 2).is_err(), "two such arrays exceed the budget");
 }
 
 #[test]

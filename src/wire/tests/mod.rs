@@ -1,6 +1,7 @@
 //! Properties of every message in every version: round trips, truncation, hostile bytes, agreement with an independent codec.
 
 mod entropy;
+mod golden;
 mod hostile;
 mod oracle;
 mod round_trip;

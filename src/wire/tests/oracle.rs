@@ -11,7 +11,7 @@ use kafka_protocol::protocol::VersionRange;
 use proptest::prelude::*;
 use std::fmt::Debug;
 
-/// Versions that we speak and the crate does not know. `golden` has bytes of Apache Kafka's own for them.
+/// Versions that we speak and the crate does not know. `golden.rs` has bytes of Apache Kafka's own for them.
 const UNKNOWN_TO_ORACLE: [&str; 4] =
     ["ListOffsetsRequest v11", "ListOffsetsResponse v11", "DescribeLogDirsRequest v5", "DescribeLogDirsResponse v5"];
 
