@@ -1,5 +1,6 @@
 //! The simulator's own stories: what it promises to the code that runs on it.
 
+mod files;
 mod network;
 mod schedule;
 
