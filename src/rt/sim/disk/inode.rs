@@ -26,8 +26,8 @@ struct Pending {
 }
 
 enum Change {
-    /// Whole sectors as reads saw them after the write. `durable`: must survive (it stands behind older ones that need not).
-    Data { offset: u64, sectors: Vec<u8>, durable: bool },
+    /// Whole sectors as reads saw them after the write.
+    Data { offset: u64, sectors: Vec<u8> },
     /// The file grew or was cut to this size. Sizes reach the disk in order, as file systems' journals have it.
     Size(u64),
 }
@@ -85,14 +85,16 @@ impl Inode {
             self.push(Change::Size(end));
         }
         if !durable {
-            return self.push_data(offset, bytes.len(), false);
+            return self.push_data(offset, bytes.len());
         }
         self.flush_sizes(u64::MAX);
         if self.pending.is_empty() && !self.diverged {
             self.durable.share(&self.visible, offset, bytes.len() as u64);
         } else {
             self.durable.write(offset, bytes);
-            self.push_data(offset, bytes.len(), true);
+            for older in &mut self.pending {
+                older.overwrite(offset, bytes);
+            }
         }
     }
 
@@ -134,7 +136,7 @@ impl Inode {
         let share = !self.diverged && self.pending.iter().all(|p| p.sequence < mark);
         for pending in std::mem::take(&mut self.pending) {
             match pending.change {
-                Change::Data { offset, sectors, .. } if pending.sequence < mark => {
+                Change::Data { offset, sectors } if pending.sequence < mark => {
                     if share {
                         self.durable.share(&self.visible, offset, sectors.len() as u64);
                     } else {
@@ -154,11 +156,9 @@ impl Inode {
         }
         for pending in std::mem::take(&mut self.pending) {
             match pending.change {
-                Change::Data { offset, sectors, durable } if pending.sequence < mark => {
-                    if !durable {
-                        keep_some(&mut self.durable, offset, &sectors, Mood::draw(rng), rng);
-                        self.diverged = true;
-                    }
+                Change::Data { offset, sectors } if pending.sequence < mark => {
+                    keep_some(&mut self.durable, offset, &sectors, Mood::draw(rng), rng);
+                    self.diverged = true;
                 }
                 _ => self.pending.push(pending),
             }
@@ -171,10 +171,7 @@ impl Inode {
         let mut sizes_kept = true;
         for pending in std::mem::take(&mut self.pending) {
             match pending.change {
-                Change::Data { offset, sectors, durable } => {
-                    let mood = if durable { Mood::Everything } else { data_mood };
-                    keep_some(&mut self.durable, offset, &sectors, mood, rng);
-                }
+                Change::Data { offset, sectors } => keep_some(&mut self.durable, offset, &sectors, data_mood, rng),
                 Change::Size(len) => {
                     sizes_kept = sizes_kept && size_mood.keeps(rng);
                     if sizes_kept {
@@ -194,15 +191,18 @@ impl Inode {
         self.next_sequence += 1;
     }
 
-    fn push_data(&mut self, offset: u64, len: usize, durable: bool) {
+    fn push_data(&mut self, offset: u64, len: usize) {
         let start = offset / SECTOR as u64 * SECTOR as u64;
         let end = (offset + len as u64).next_multiple_of(SECTOR as u64);
         let sectors = self.visible.read(start, (end - start) as usize);
-        self.push(Change::Data { offset: start, sectors, durable });
+        self.push(Change::Data { offset: start, sectors });
     }
 
     /// Makes the sizes set before `mark` durable; older data beyond a cut is gone for good.
     fn flush_sizes(&mut self, mark: u64) {
+        if !self.pending.iter().any(|p| matches!(p.change, Change::Size(_))) {
+            return;
+        }
         let mut kept: Vec<Pending> = Vec::new();
         for pending in std::mem::take(&mut self.pending) {
             match pending.change {
@@ -228,9 +228,20 @@ impl Inode {
 
 impl Pending {
     fn cut(&mut self, len: u64) {
-        if let Change::Data { offset, sectors, .. } = &mut self.change {
+        if let Change::Data { offset, sectors } = &mut self.change {
             let kept = len.saturating_sub(*offset).min(sectors.len() as u64) as usize;
             sectors[kept..].fill(0);
+        }
+    }
+
+    /// A durable write came after: whatever is kept of this one, that stands.
+    fn overwrite(&mut self, write_offset: u64, bytes: &[u8]) {
+        let Change::Data { offset, sectors } = &mut self.change else { return };
+        let start = write_offset.max(*offset);
+        let end = (write_offset + bytes.len() as u64).min(*offset + sectors.len() as u64);
+        if start < end {
+            let range = |base: u64| (start - base) as usize..(end - base) as usize;
+            sectors[range(*offset)].copy_from_slice(&bytes[range(write_offset)]);
         }
     }
 }
