@@ -20,14 +20,27 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// Folders and files of the pure ring: no task, no clock, no I/O.
-const PURE: &[&str] = &["types", "config", "wire", "log/format", "controller/record", "controller/record.rs", "controller/image", "controller/image.rs"];
+const PURE: &[&str] =
+    &["types", "config", "wire", "log/format", "controller/record", "controller/record.rs", "controller/image", "controller/image.rs"];
 
 /// Folders that start the process and so may read files and the environment themselves, before or beside the cores.
 const WORLD: &[&str] = &["rt", "server", "admin", "cli", "main.rs"];
 
 /// What touches the machine: only the world ring names it.
-const MACHINE: &[&str] =
-    &["libc::", "std::fs", "std::env", "std::thread", "std::os::", "std::process", "TcpListener", "TcpStream", "UdpSocket", "socket2", "memmap2", "flume"];
+const MACHINE: &[&str] = &[
+    "libc::",
+    "std::fs",
+    "std::env",
+    "std::thread",
+    "std::os::",
+    "std::process",
+    "TcpListener",
+    "TcpStream",
+    "UdpSocket",
+    "socket2",
+    "memmap2",
+    "flume",
+];
 
 /// What only the seam names.
 const SEAM: &[&str] = &["glommio", "time::Instant", "SystemTime", "thread_rng", "unsafe ", "HashMap::new", "RandomState"];
@@ -145,7 +158,8 @@ fn only_the_seam_knows_the_runtime_and_the_clock() {
 #[test]
 fn the_simulator_never_asks_the_world() {
     let simulator = sources().into_iter().filter(|s| s.is_in("rt/sim") && !s.is_in("rt/sim/seeds.rs"));
-    let words = ["std::time::Instant", "SystemTime", "std::thread::spawn", "std::fs", "std::env", "HashMap", "HashSet", "{:p}", "as *const"];
+    let words =
+        ["std::time::Instant", "SystemTime", "std::thread::spawn", "std::fs", "std::env", "HashMap", "HashSet", "{:p}", "as *const"];
     let broken: Vec<String> = simulator.flat_map(|s| s.lines_with(&words)).collect();
     assert!(broken.is_empty(), "{broken:#?}");
 }
