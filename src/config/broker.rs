@@ -70,6 +70,8 @@ pub struct RingmillConfig {
     pub request_memory_shard_bytes: u64,
     /// What each of metadata, replication and admin requests may use on a shard when the rest is full.
     pub request_memory_reserve_bytes: u64,
+    /// Bytes of answers on one shard that peers have not read yet.
+    pub response_memory_bytes: u64,
 }
 
 impl BrokerConfig {
@@ -149,6 +151,7 @@ impl RingmillConfig {
             request_memory_connection_bytes: read.long("ringmill.request.memory.connection.bytes") as u64,
             request_memory_shard_bytes: read.long("ringmill.request.memory.shard.bytes") as u64,
             request_memory_reserve_bytes: read.long("ringmill.request.memory.reserve.bytes") as u64,
+            response_memory_bytes: read.long("ringmill.response.memory.bytes") as u64,
         })
     }
 }

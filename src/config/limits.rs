@@ -37,7 +37,7 @@ pub const ADMIN_REQUEST_HEAD_BYTES_MAX: usize = 8 * 1024;
 pub const ADMIN_REQUEST_HEADERS_MAX: usize = 64;
 
 /// Connections at once: scrapers and probes need a handful; each costs at most a head and a rendered answer.
-pub const ADMIN_CONNECTIONS_MAX: usize = 64;
+pub const ADMIN_CONNECTIONS_MAX: u64 = 64;
 
 /// Without a complete request for this long, a connection is closed: longer than the usual scrape interval of 15 s.
 pub const ADMIN_IDLE_MAX: Duration = Duration::from_secs(60);
@@ -56,3 +56,15 @@ pub const CONFIG_VALUE_BYTES_MAX: usize = 32_767;
 /// Configurations set on one resource. Brokers may be given keys nobody knows, and each stays in every image; Kafka itself
 /// knows some 400.
 pub const CONFIGS_PER_RESOURCE_MAX: usize = 1000;
+
+/// Shards that have not all answered a scrape by then count as stuck: a probe that waits longer is no use.
+pub const ADMIN_SCRAPE_MAX: Duration = Duration::from_secs(2);
+
+/// Scrapes under way at once: each copies every shard's counters.
+pub const ADMIN_SCRAPES_MAX: u64 = 8;
+
+/// Wait after a failed accept (descriptors are short): long enough not to spin.
+pub const ADMIN_ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Topics with series of their own on one shard: each takes 7 lines of a scrape; the rest count in the sums alone.
+pub const METRICS_TOPICS_MAX: usize = 1_000;

@@ -15,6 +15,8 @@ pub(super) const RINGMILL: &[Definition] = definitions! {
         "What metadata, replication and admin requests may each use on a shard when the rest is full.";
     Long "ringmill.request.memory.shard.bytes" ["268435456"] between(1048576, 1099511627776) acts():
         "Bytes of requests in flight on one shard; above it no socket of the shard is read.";
+    Long "ringmill.response.memory.bytes" ["268435456"] between(1048576, 1099511627776) acts():
+        "Bytes of answers on one shard that peers have not read yet; above it fetches wait.";
     Int "ringmill.shards" [] between(1, 1024) acts():
         "Cores that own partitions; by default one for each core the process may use, less the controller's where there are four or more.";
 };
