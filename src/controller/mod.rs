@@ -38,4 +38,4 @@ pub use producer_ids::ProducerIdBlock;
 pub use raft_log::OpenError;
 pub use record::{BrokerEndpoint, ConfigResource, Record, ResourceType};
 pub use request::{ControllerReply, ControllerRequest, ControllerResponse};
-pub use topic_name::check as check_topic_name;
+pub use topic_name::{check as check_topic_name, is_internal as is_internal_topic};

@@ -10,6 +10,7 @@
 pub mod clock;
 pub mod file;
 pub mod fs;
+pub mod host;
 pub mod mesh;
 pub mod net;
 pub mod random;
@@ -23,7 +24,7 @@ pub use file::{AlignedBuffer, File, Map, OpenOptions, SharedFile};
 pub use mesh::{Mesh, MeshSender};
 pub use net::{Connection, Incoming, Listener};
 pub use random::random_u64;
-pub use task::{CoreSpec, Queue, blocking, spawn, yield_if_needed, yield_now};
+pub use task::{CoreSpec, Queue, blocking, busy_time, spawn, yield_if_needed, yield_now};
 
 use std::cell::Cell;
 

@@ -61,3 +61,11 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
         Backend::Sim => sim::task::blocking(work).await,
     }
 }
+
+/// How long this core has run tasks since it started; the rest of the time it slept or polled.
+pub fn busy_time() -> std::time::Duration {
+    match backend() {
+        Backend::Uring => uring::task::busy_time(),
+        Backend::Sim => std::time::Duration::ZERO,
+    }
+}

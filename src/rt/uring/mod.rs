@@ -12,6 +12,7 @@ pub mod buffer;
 pub mod clock;
 pub mod file;
 pub mod fs;
+pub mod host;
 pub mod map;
 pub mod mesh;
 pub mod net;

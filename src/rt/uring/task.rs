@@ -91,3 +91,7 @@ pub async fn yield_now() {
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     pool::run(work).await
 }
+
+pub fn busy_time() -> std::time::Duration {
+    glommio::executor().executor_stats().executor_runtime()
+}
