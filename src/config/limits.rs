@@ -68,3 +68,45 @@ pub const ADMIN_ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Topics with series of their own on one shard: each takes 7 lines of a scrape; the rest count in the sums alone.
 pub const METRICS_TOPICS_MAX: usize = 1_000;
+
+// ---- connections and shards --------------------------------------------------------------------------------------------
+
+/// The smallest request: key, version, correlation id and an absent client id.
+pub const REQUEST_BYTES_MIN: i32 = 10;
+
+/// Bytes read from a socket beyond what a request needs: several small requests come in one read, and an idle connection holds no more.
+pub const READ_AHEAD_BYTES: usize = 16 << 10;
+
+/// Produce requests of one connection that wait for the disk at once: clients pipeline 5, benchmarks up to 256.
+pub const REQUESTS_IN_FLIGHT_PER_CONNECTION: usize = 256;
+
+/// Responses collected into one send.
+pub const SEND_BATCH_BYTES: usize = 256 << 10;
+
+/// Messages between two cores that may be under way one way; senders wait beyond it.
+pub const MESH_MESSAGES_PER_PAIR: usize = 1024;
+
+/// Record bytes checked before other tasks may run: a quarter of a millisecond of decompression.
+pub const RECORD_BYTES_PER_STEP: usize = 128 << 10;
+
+/// The longest a fetch waits whatever it asks for, so that a client that has gone is noticed. Clients ask for half a second.
+pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// The shortest wait for the disk before REQUEST_TIMED_OUT: clients that say 0 or nonsense get an answer all the same.
+pub const PRODUCE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+
+/// Kafka's `min.incremental.fetch.session.eviction.ms`: a session unused for this long may go when the cache is full.
+pub const FETCH_SESSION_EVICTION_AGE: Duration = Duration::from_secs(120);
+
+/// A connection that holds memory others wait for may take this long, and as long as its bytes need at the rate below.
+pub const STALL_GRACE: Duration = Duration::from_secs(10);
+
+/// The slowest rate at which held memory is expected to move while others wait for it: a poor mobile link.
+pub const STALL_RATE_BYTES_PER_SECOND: u64 = 128 << 10;
+
+/// How long requests under way may go on after the broker was told to stop; the whole stop takes at most 2 s.
+pub const STOP_GRACE: Duration = Duration::from_millis(300);
+
+/// Idle connections are looked for this often at most and at least.
+pub const IDLE_SWEEP_MIN: Duration = Duration::from_millis(250);
+pub const IDLE_SWEEP_MAX: Duration = Duration::from_secs(30);

@@ -1,0 +1,166 @@
+//! Calls over the mesh: a request to another core, its reply back to the task that waits.
+//!
+//! One per core. Requests and replies travel in two meshes, so that a reply never waits behind requests. A caller that gives up
+//! (its connection went) drops the future; the late reply is then thrown away.
+
+use super::message::{Reply, Request};
+use crate::rt::sync::{OneshotReceiver, OneshotSender, oneshot};
+use crate::rt::{Mesh, MeshSender, Queue, spawn};
+use crate::types::HashMap;
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+/// A request under way; `call` is unique on the core that sent it.
+pub struct RequestEnvelope {
+    pub call: u64,
+    pub body: Request,
+}
+
+/// The answer to the request with the same number.
+pub struct ReplyEnvelope {
+    pub call: u64,
+    pub body: Reply,
+}
+
+/// Both ends of a core's place in the mesh, before the core starts.
+pub struct MeshEnds {
+    pub requests: Mesh<RequestEnvelope>,
+    pub replies: Mesh<ReplyEnvelope>,
+}
+
+impl MeshEnds {
+    /// One for each of `core_count` cores.
+    pub fn for_cores(core_count: usize, simulated: bool) -> Vec<MeshEnds> {
+        let capacity = crate::config::limits::MESH_MESSAGES_PER_PAIR;
+        let requests = Mesh::ends(core_count, capacity, simulated);
+        let replies = Mesh::ends(core_count, capacity, simulated);
+        requests.into_iter().zip(replies).map(|(requests, replies)| MeshEnds { requests, replies }).collect()
+    }
+}
+
+/// Sends requests from this core and hands replies to who waits for them.
+pub struct Calls {
+    requests: MeshSender<RequestEnvelope>,
+    replies: MeshSender<ReplyEnvelope>,
+    waiting: RefCell<HashMap<u64, OneshotSender<Reply>>>,
+    next_call: Cell<u64>,
+}
+
+impl Calls {
+    /// Takes the ends over on their core and starts receiving: `serve` is called for each request, in the order they were
+    /// sent by each core, with a [`ReplyTo`]; what it awaits holds back the requests behind it.
+    pub fn start<F>(ends: MeshEnds, serve: impl FnOnce(Rc<Calls>) -> F) -> Rc<Calls>
+    where
+        F: AsyncFn(ReplyTo, Request) + 'static,
+    {
+        let MeshEnds { mut requests, mut replies } = ends;
+        let calls =
+            Rc::new(Calls { requests: requests.sender(), replies: replies.sender(), waiting: RefCell::default(), next_call: Cell::new(0) });
+        let serve = serve(Rc::clone(&calls));
+        let for_requests = Rc::clone(&calls);
+        spawn(Queue::Foreground, async move {
+            loop {
+                let (from, envelope) = requests.receive().await;
+                let reply_to = ReplyTo { calls: Rc::clone(&for_requests), core: from, call: envelope.call };
+                serve(reply_to, envelope.body).await;
+            }
+        });
+        let for_replies = Rc::clone(&calls);
+        spawn(Queue::Foreground, async move {
+            loop {
+                let (_, envelope) = replies.receive().await;
+                let waiter = for_replies.waiting.borrow_mut().remove(&envelope.call);
+                if let Some(waiter) = waiter {
+                    waiter.send(envelope.body);
+                }
+            }
+        });
+        calls
+    }
+
+    /// Sends a request; the call is under way (and in order) when this returns. Await the [`PendingCall`] for the reply.
+    pub async fn begin(self: &Rc<Self>, core: usize, body: Request) -> PendingCall {
+        let call = self.next_call.get();
+        self.next_call.set(call + 1);
+        let (sender, receiver) = oneshot();
+        self.waiting.borrow_mut().insert(call, sender);
+        let pending = PendingCall { calls: Rc::clone(self), call, core, receiver, answered: false };
+        self.requests.send(core, RequestEnvelope { call, body }).await;
+        pending
+    }
+
+    /// Sends a request and waits for its reply.
+    pub async fn call(self: &Rc<Self>, core: usize, body: Request) -> Reply {
+        self.begin(core, body).await.reply().await
+    }
+
+    /// Sends a request that nobody waits for.
+    pub async fn tell(&self, core: usize, body: Request) {
+        let call = self.next_call.get();
+        self.next_call.set(call + 1);
+        self.requests.send(core, RequestEnvelope { call, body }).await;
+    }
+}
+
+/// A request under way. Dropping it gives the reply up.
+pub struct PendingCall {
+    calls: Rc<Calls>,
+    call: u64,
+    core: usize,
+    receiver: OneshotReceiver<Reply>,
+    answered: bool,
+}
+
+impl Future for PendingCall {
+    type Output = Reply;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
+        let reply = ready!(Pin::new(&mut self.receiver).poll(cx)).expect("a request is dropped unanswered");
+        self.answered = true;
+        Poll::Ready(reply)
+    }
+}
+
+impl PendingCall {
+    /// Waits for the reply. Every request is answered once: a core that dies takes the process down.
+    pub async fn reply(self) -> Reply {
+        self.await
+    }
+
+    /// Whether the reply was taken.
+    pub fn is_answered(&self) -> bool {
+        self.answered
+    }
+
+    /// The core that works on it and the call's number there, to cancel it by.
+    pub fn target(&self) -> (usize, u64) {
+        (self.core, self.call)
+    }
+}
+
+impl Drop for PendingCall {
+    fn drop(&mut self) {
+        self.calls.waiting.borrow_mut().remove(&self.call);
+    }
+}
+
+/// Where a request's answer goes.
+pub struct ReplyTo {
+    calls: Rc<Calls>,
+    core: usize,
+    call: u64,
+}
+
+impl ReplyTo {
+    /// The asking core and its number for the call.
+    pub fn origin(&self) -> (usize, u64) {
+        (self.core, self.call)
+    }
+
+    pub async fn send(self, body: Reply) {
+        self.calls.replies.send(self.core, ReplyEnvelope { call: self.call, body }).await;
+    }
+}

@@ -1,0 +1,82 @@
+//! Appending on the core that owns the partitions. Records were checked where they came in; sequences are checked here.
+
+use super::Shard;
+use crate::log::PartitionLog;
+use crate::rt;
+use crate::types::{ErrorCode, Offset, Timestamp, TopicPartitionId};
+use bytes::Bytes;
+use std::rc::Rc;
+
+/// Valid batches for one partition.
+pub struct PartitionAppend {
+    pub id: TopicPartitionId,
+    pub records: Bytes,
+}
+
+/// What became of a [`PartitionAppend`]; offsets are -1 on an error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AppendOutcome {
+    pub error: ErrorCode,
+    pub base_offset: Offset,
+    pub log_append_time: Timestamp,
+    pub log_start_offset: Offset,
+}
+
+impl AppendOutcome {
+    pub fn failed(error: ErrorCode) -> AppendOutcome {
+        AppendOutcome { error, base_offset: Offset::NONE, log_append_time: Timestamp::NONE, log_start_offset: Offset::NONE }
+    }
+}
+
+/// Appends that are in memory and on their way to the disk.
+pub struct PendingAppends {
+    outcomes: Vec<(AppendOutcome, Option<(Rc<PartitionLog>, Offset)>)>,
+}
+
+impl PendingAppends {
+    /// The outcomes, once every append is on stable storage (or refused).
+    pub async fn durable(self) -> Vec<AppendOutcome> {
+        let mut outcomes = Vec::with_capacity(self.outcomes.len());
+        for (mut outcome, waiting) in self.outcomes {
+            if let Some((log, end)) = waiting
+                && let Err(error) = log.wait_durable(end).await
+            {
+                outcome = AppendOutcome::failed(error);
+            }
+            outcomes.push(outcome);
+        }
+        outcomes
+    }
+
+    /// The outcomes as of now: what `acks=0` is content with.
+    pub fn now(self) -> Vec<AppendOutcome> {
+        self.outcomes.into_iter().map(|(outcome, _)| outcome).collect()
+    }
+}
+
+/// Appends in order; waits only for memory. Partitions are this shard's, or answered NOT_LEADER_OR_FOLLOWER.
+pub async fn append_all(shard: &Shard, appends: Vec<PartitionAppend>) -> PendingAppends {
+    shard.logs().room(appends.iter().map(|a| a.records.len()).sum()).await;
+    let now = rt::wall_clock();
+    let outcomes = appends.into_iter().map(|append| append_one(shard, &append, now)).collect();
+    PendingAppends { outcomes }
+}
+
+fn append_one(shard: &Shard, append: &PartitionAppend, now: Timestamp) -> (AppendOutcome, Option<(Rc<PartitionLog>, Offset)>) {
+    let (log, leader_epoch) = match shard.led_partition(append.id) {
+        Ok(led) => led,
+        Err(error) => return (AppendOutcome::failed(error), None),
+    };
+    match log.append(&append.records, leader_epoch, now) {
+        Ok(appended) => {
+            let outcome = AppendOutcome {
+                error: ErrorCode::None,
+                base_offset: appended.first_offset,
+                log_append_time: appended.log_append_time,
+                log_start_offset: appended.log_start_offset,
+            };
+            (outcome, Some((log, appended.last_offset.plus(1))))
+        }
+        Err(error) => (AppendOutcome::failed(error.code()), None),
+    }
+}

@@ -1,0 +1,147 @@
+//! Cluster metadata as the controller's core publishes it to the shards, and what a shard does with it.
+
+use super::{Led, Shard};
+use crate::config::TopicConfig;
+use crate::controller::{ConfigResource, MetadataImage, Publication, ResourceType, TopicImage};
+use crate::log::{OpenError, PartitionLog, TimestampType, TopicLogConfig};
+use crate::rt::sync::{Semaphore, oneshot};
+use crate::rt::{Queue, spawn};
+use crate::types::{ShardId, TopicPartitionId};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Partition logs opened at once: enough to keep the blocking pool busy.
+const OPENS_AT_ONCE: u64 = 64;
+
+/// Brings the shard to `publication`: new partitions are open before its image is shown, deleted ones go after. In order, one at a time.
+pub async fn apply(shard: &Rc<Shard>, publication: Publication) {
+    let delta = Arc::clone(&publication.delta);
+    let mut opening = Vec::new();
+    for topic in delta.topics_created.iter().chain(&delta.topics_changed) {
+        opening.extend(open_topic(shard, &publication, topic));
+    }
+    open_all(shard, opening).await;
+    *shard.publication.borrow_mut() = publication.clone();
+    for resource in &delta.configs_changed {
+        reconfigure(shard, &publication.image, resource);
+    }
+    for topic in &delta.topics_deleted {
+        delete_topic(shard, topic).await;
+    }
+}
+
+struct Opening {
+    id: TopicPartitionId,
+    topic: Arc<TopicImage>,
+    config: Rc<TopicLogConfig>,
+}
+
+fn open_topic(shard: &Shard, publication: &Publication, topic: &Arc<TopicImage>) -> Vec<Opening> {
+    let config = shard.resolve_topic_config(&publication.image, &topic.name);
+    let log_config = Rc::new(log_config(&config));
+    shard.topic_configs.borrow_mut().insert(topic.id, config);
+    let mine = topic.partition_ids().filter(|id| publication.placement.shard_of(*id) == Some(shard.id));
+    let mut opening = Vec::new();
+    for id in mine {
+        let leader_epoch = topic.partition(id.partition).expect("an id of this topic").leader_epoch;
+        match shard.led.borrow_mut().get_mut(&id) {
+            Some(led) => led.leader_epoch = leader_epoch,
+            None => opening.push(Opening { id, topic: Arc::clone(topic), config: Rc::clone(&log_config) }),
+        }
+    }
+    opening
+}
+
+async fn open_all(shard: &Rc<Shard>, openings: Vec<Opening>) {
+    let places = Semaphore::new(OPENS_AT_ONCE);
+    let mut opened = Vec::with_capacity(openings.len());
+    for opening in openings {
+        let place = places.acquire(1).await;
+        let (sender, receiver) = oneshot();
+        let shard = Rc::clone(shard);
+        spawn(Queue::Foreground, async move {
+            let Opening { id, topic, config } = opening;
+            let log = shard.logs().open_partition(id.topic_id, &topic.name, id.partition, config).await;
+            note_opened(&shard, id, &topic, log);
+            drop(place);
+            sender.send(());
+        });
+        opened.push(receiver);
+    }
+    for receiver in opened {
+        receiver.await.expect("opening a partition is never abandoned");
+    }
+}
+
+fn note_opened(shard: &Shard, id: TopicPartitionId, topic: &TopicImage, log: Result<Rc<PartitionLog>, OpenError>) {
+    let leader_epoch = topic.partition(id.partition).expect("an id of this topic").leader_epoch;
+    let log = match log {
+        Ok(log) => Some(log),
+        Err(error) => {
+            tracing::error!(partition = %format_args!("{}-{}", topic.name, id.partition), %error, "a partition stays offline");
+            None
+        }
+    };
+    shard.led.borrow_mut().insert(id, Led { log, leader_epoch });
+}
+
+async fn delete_topic(shard: &Rc<Shard>, topic: &TopicImage) {
+    shard.topic_configs.borrow_mut().remove(&topic.id);
+    for id in topic.partition_ids() {
+        let led = shard.led.borrow_mut().remove(&id);
+        if led.is_none() {
+            continue;
+        }
+        if let Err(error) = shard.logs().delete_partition(id.topic_id, &topic.name, id.partition).await {
+            tracing::error!(partition = %format_args!("{}-{}", topic.name, id.partition), %error, "a deleted partition's files stay");
+        }
+    }
+}
+
+/// A topic's own config changed, or a broker-wide one that all topics may inherit.
+fn reconfigure(shard: &Shard, image: &MetadataImage, resource: &ConfigResource) {
+    let topics: Vec<Arc<TopicImage>> = match resource.resource_type {
+        ResourceType::Topic => image.topic_by_name(&resource.name).cloned().into_iter().collect(),
+        ResourceType::Broker => image.topics().cloned().collect(),
+    };
+    for topic in topics {
+        let config = shard.resolve_topic_config(image, &topic.name);
+        let log_config = Rc::new(log_config(&config));
+        shard.topic_configs.borrow_mut().insert(topic.id, config);
+        for id in topic.partition_ids() {
+            if let Some(Led { log: Some(log), .. }) = shard.led.borrow().get(&id) {
+                log.set_config(Rc::clone(&log_config));
+            }
+        }
+    }
+}
+
+fn log_config(config: &TopicConfig) -> TopicLogConfig {
+    TopicLogConfig {
+        segment_bytes: config.segment_bytes as u64,
+        segment_ms: config.segment_ms,
+        segment_jitter_ms: config.segment_jitter_ms,
+        segment_index_bytes: config.segment_index_bytes as u64,
+        index_interval_bytes: config.index_interval_bytes as u64,
+        flush_messages: config.flush_messages as u64,
+        flush_ms: config.flush_ms,
+        max_message_bytes: config.max_message_bytes as u64,
+        message_timestamp_type: match config.message_timestamp_type {
+            crate::config::TimestampType::CreateTime => TimestampType::CreateTime,
+            crate::config::TimestampType::LogAppendTime => TimestampType::LogAppendTime,
+        },
+        retention_bytes: config.retention_bytes,
+        retention_ms: config.retention_ms,
+        file_delete_delay_ms: config.file_delete_delay_ms,
+    }
+}
+
+/// Which core works on a partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Owner {
+    /// The asking shard itself.
+    Here,
+    Shard(ShardId),
+    /// No shard of this node.
+    Nobody,
+}

@@ -1,0 +1,54 @@
+//! The shard's way to the controller, its signals, and what it reports of itself.
+
+use super::Shard;
+use super::message::{Reply, Request};
+use crate::admin::metrics::{MetricsSnapshot, ShardReadings};
+use crate::config::TopicConfig;
+use crate::controller::{ConfigResource, ControllerRequest, ControllerResponse, MetadataImage};
+use crate::rt;
+use crate::rt::sync::EventListener;
+use std::rc::Rc;
+
+impl Shard {
+    /// Asks the controller; its answer comes when all shards of this node know what it says.
+    pub async fn ask_controller(self: &Rc<Self>, request: ControllerRequest) -> ControllerResponse {
+        match self.calls.call(self.controller_core(), Request::Controller(Box::new(request))).await {
+            Reply::Controller(response) => *response,
+            _ => unreachable!("the controller answers what it was asked"),
+        }
+    }
+
+    /// True once the broker is stopping: nothing should wait any longer.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.get()
+    }
+
+    /// Completes when the broker begins to stop.
+    pub fn stop_signal(&self) -> EventListener {
+        self.stop_event.listen()
+    }
+
+    /// A topic's configuration under an image: its overrides over the broker's layers.
+    pub fn resolve_topic_config(&self, image: &MetadataImage, topic: &str) -> Rc<TopicConfig> {
+        let dynamic = image.configs(&ConfigResource::broker(self.node_id()));
+        let dynamic_default = image.configs(&ConfigResource::cluster_default());
+        let layers = self.config.layers(dynamic, dynamic_default);
+        Rc::new(TopicConfig::resolve(image.configs(&ConfigResource::topic(topic)), layers))
+    }
+}
+
+/// What the shard reports to a scrape.
+pub fn snapshot(shard: &Shard) -> MetricsSnapshot {
+    let readings = ShardReadings {
+        busy: rt::busy_time(),
+        connections: shard.connection_count() as u64,
+        partitions: shard.led_count() as u64,
+        partitions_offline: shard.offline_count() as u64,
+        fetch_sessions: shard.sessions.borrow().len() as u64,
+        request_memory_bytes: shard.produce_budget.used(),
+        reserve_memory_bytes: shard.reserve_budget.used(),
+        response_memory_bytes: shard.response_budget.used(),
+        ..ShardReadings::default()
+    };
+    shard.metrics.borrow().snapshot(shard.id, readings)
+}
