@@ -1,0 +1,278 @@
+//! Produce (0), versions 3-13: appends batches; answers when they are on stable storage (`acks` 1 and -1), or not at all (0).
+//!
+//! - Records are checked on the connection's core, sequences on the owner's. Appends happen in the order requests came in, while
+//!   earlier ones still wait for the disk.
+//! - `acks=0` with an error closes the connection, as in Kafka: nothing else could tell the client.
+//! - Transactional batches are refused with INVALID_TXN_STATE: transactions are not served yet.
+
+use super::scatter::split;
+use super::{Handled, RequestContext};
+use crate::config::{CompressionType, TimestampType, TopicConfig, limits};
+use crate::controller::{MetadataImage, TopicImage};
+use crate::rt::{self, timeout, yield_if_needed};
+use crate::shard::calls::PendingCall;
+use crate::shard::message::{Reply, Request};
+use crate::shard::produce::{AppendOutcome, PartitionAppend, PendingAppends, append_all};
+use crate::types::{ErrorCode, PartitionIndex, Timestamp, TopicPartitionId};
+use crate::wire::Str;
+use crate::wire::api::produce::*;
+use crate::wire::records::{self, Codec, Compression, ProduceCheck, ProduceRefusal, ProduceRules};
+use bytes::Bytes;
+use std::time::Duration;
+
+const ACKS_NONE: i16 = 0;
+const ACKS_ALL: i16 = -1;
+
+pub async fn handle(mut context: RequestContext) -> Handled {
+    let mut request: ProduceRequest = match context.decode() {
+        Ok(request) => request,
+        Err(reason) => return Handled::Refuse(reason),
+    };
+    let acks = request.acks;
+    let checked = if (ACKS_ALL..=1).contains(&acks) {
+        check_all(&context, &mut request).await
+    } else {
+        Checked::all_failed(&request, ErrorCode::InvalidRequiredAcks)
+    };
+    let begun = begin(&context, checked, acks != ACKS_NONE).await;
+    if acks == ACKS_NONE {
+        return finish_unacknowledged(context, begun);
+    }
+    let at_most = Duration::from_millis(request.timeout_ms.max(0) as u64).max(limits::PRODUCE_TIMEOUT_MIN);
+    Handled::Later(Box::pin(async move {
+        let answers = begun.settle(at_most).await;
+        let response = respond(&context, request, answers);
+        context.encode(&response)
+    }))
+}
+
+fn finish_unacknowledged(context: RequestContext, begun: Begun) -> Handled {
+    let failed = begun.local_failures().into_iter().find(|answer| !answer.outcome.error.is_none());
+    match failed {
+        Some(answer) => {
+            context.note_error(answer.outcome.error);
+            context.count(0);
+            Handled::Refuse(format!("a produce request with acks=0 failed with {}", answer.outcome.error))
+        }
+        None => {
+            context.count(0);
+            Handled::Nothing
+        }
+    }
+}
+
+/// What one partition of the request is answered with.
+#[derive(Clone)]
+struct Answer {
+    outcome: AppendOutcome,
+    refusal: Option<Box<ProduceRefusal>>,
+}
+
+impl Answer {
+    fn failed(error: ErrorCode) -> Answer {
+        Answer { outcome: AppendOutcome::failed(error), refusal: None }
+    }
+}
+
+/// The partitions of a request in order: refused ones with their answer, the others with what to append.
+struct Checked {
+    answers: Vec<Answer>,
+    appends: Vec<(usize, TopicPartitionId, PartitionAppend)>,
+}
+
+impl Checked {
+    fn all_failed(request: &ProduceRequest, error: ErrorCode) -> Checked {
+        let count = request.topic_data.iter().map(|t| t.partition_data.len()).sum();
+        Checked { answers: vec![Answer::failed(error); count], appends: Vec::new() }
+    }
+}
+
+async fn check_all(context: &RequestContext, request: &mut ProduceRequest) -> Checked {
+    let image = context.shard.image();
+    let now = rt::wall_clock();
+    let mut checked = Checked { answers: Vec::new(), appends: Vec::new() };
+    for topic in &mut request.topic_data {
+        let known = find_topic(&image, context.version(), topic);
+        for partition in &mut topic.partition_data {
+            let place = checked.answers.len();
+            let records = partition.records.take().unwrap_or_default();
+            let outcome = match &known {
+                Ok(topic) => check_one(context, topic, partition.index, records, now).await,
+                Err(error) => Err(Answer::failed(*error)),
+            };
+            match outcome {
+                Ok(append) => {
+                    checked.answers.push(Answer::failed(ErrorCode::NotLeaderOrFollower));
+                    checked.appends.push((place, append.id, append));
+                }
+                Err(answer) => checked.answers.push(answer),
+            }
+            yield_if_needed().await;
+        }
+    }
+    checked
+}
+
+fn find_topic<'a>(image: &'a MetadataImage, version: i16, topic: &TopicProduceData) -> Result<&'a TopicImage, ErrorCode> {
+    let found = if version >= 13 { image.topic(topic.topic_id) } else { image.topic_by_name(&topic.name) };
+    let missing = if version >= 13 { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
+    found.map(|t| &**t).ok_or(missing)
+}
+
+async fn check_one(
+    context: &RequestContext,
+    topic: &TopicImage,
+    partition: PartitionIndex,
+    records: Bytes,
+    now: Timestamp,
+) -> Result<PartitionAppend, Answer> {
+    let config = context.shard.topic_config(topic.id).filter(|_| topic.partition(partition).is_some());
+    let config = config.ok_or_else(|| Answer::failed(ErrorCode::UnknownTopicOrPartition))?;
+    let rules = rules(&config, &topic.name, partition, context.version(), now);
+    let refuse = |refusal: ProduceRefusal| {
+        tracing::debug!(topic = %topic.name, %partition, code = %refusal.code, reason = refusal.reason, "a batch is refused");
+        Answer { outcome: AppendOutcome::failed(refusal.code), refusal: Some(Box::new(refusal)) }
+    };
+    let mut check = ProduceCheck::begin(records, &rules).map_err(refuse)?;
+    while !check.advance(&rules, limits::RECORD_BYTES_PER_STEP).map_err(refuse)? {
+        yield_if_needed().await;
+    }
+    let batch = check.finish(&rules).map_err(refuse)?.batch;
+    if batch.header().attributes.is_transactional() {
+        return Err(Answer::failed(ErrorCode::InvalidTxnState));
+    }
+    Ok(PartitionAppend { id: TopicPartitionId { topic_id: topic.id, partition }, records: batch.into_bytes() })
+}
+
+fn rules<'a>(config: &TopicConfig, topic: &'a str, partition: PartitionIndex, api_version: i16, now: Timestamp) -> ProduceRules<'a> {
+    ProduceRules {
+        topic,
+        partition,
+        api_version,
+        now,
+        max_message_bytes: config.max_message_bytes.max(0) as usize,
+        compacted: config.cleanup_compact,
+        timestamp_type: match config.message_timestamp_type {
+            TimestampType::CreateTime => records::TimestampType::CreateTime,
+            TimestampType::LogAppendTime => records::TimestampType::LogAppendTime,
+        },
+        timestamp_before_max_ms: config.message_timestamp_before_max_ms,
+        timestamp_after_max_ms: config.message_timestamp_after_max_ms,
+        compression: compression(config),
+    }
+}
+
+fn compression(config: &TopicConfig) -> Option<Compression> {
+    let (codec, level) = match config.compression_type {
+        CompressionType::Producer => return None,
+        CompressionType::Uncompressed => return Some(Compression::of(Codec::None)),
+        CompressionType::Snappy => return Some(Compression::of(Codec::Snappy)),
+        CompressionType::Gzip => (Codec::Gzip, config.compression_gzip_level),
+        CompressionType::Lz4 => (Codec::Lz4, config.compression_lz4_level),
+        CompressionType::Zstd => (Codec::Zstd, config.compression_zstd_level),
+    };
+    Some(Compression { codec, level })
+}
+
+/// Appends under way: in local memory, and at other owners.
+struct Begun {
+    answers: Vec<Answer>,
+    here: Option<(Vec<usize>, PendingAppends)>,
+    there: Vec<(Vec<usize>, PendingCall)>,
+}
+
+/// Starts every append, in order; waits only for memory and room in the mesh.
+async fn begin(context: &RequestContext, checked: Checked, wait: bool) -> Begun {
+    let shard = &context.shard;
+    let split = split(shard, checked.appends);
+    let mut there = Vec::with_capacity(split.there.len());
+    for (owner, batch) in split.there {
+        let call = shard.calls.begin(owner.0 as usize, Request::Produce { appends: batch.items, wait }).await;
+        there.push((batch.places, call));
+    }
+    let here = if split.here.items.is_empty() { None } else { Some((split.here.places, append_all(shard, split.here.items).await)) };
+    Begun { answers: checked.answers, here, there }
+}
+
+impl Begun {
+    /// The answers once everything is durable, or REQUEST_TIMED_OUT for what is not after `at_most`.
+    async fn settle(self, at_most: Duration) -> Vec<Answer> {
+        let Begun { mut answers, here, there } = self;
+        let pending: Vec<usize> = here.iter().flat_map(|(p, _)| p).chain(there.iter().flat_map(|(p, _)| p)).copied().collect();
+        let work = async {
+            let mut outcomes = Vec::with_capacity(pending.len());
+            if let Some((_, appends)) = here {
+                outcomes.extend(appends.durable().await);
+            }
+            for (_, call) in there {
+                match call.reply().await {
+                    Reply::Produced(more) => outcomes.extend(more),
+                    _ => unreachable!("Produce is answered with outcomes"),
+                }
+            }
+            outcomes
+        };
+        let outcomes =
+            timeout(at_most, work).await.unwrap_or_else(|| vec![AppendOutcome::failed(ErrorCode::RequestTimedOut); pending.len()]);
+        assert_eq!(pending.len(), outcomes.len(), "every append has an outcome");
+        for (place, outcome) in pending.into_iter().zip(outcomes) {
+            answers[place] = Answer { outcome, refusal: None };
+        }
+        answers
+    }
+
+    /// For `acks=0`: what is known to have failed by now; other shards' failures stay unknown.
+    fn local_failures(self) -> Vec<Answer> {
+        let Begun { mut answers, here, there } = self;
+        for (places, _) in &there {
+            places.iter().for_each(|&place| answers[place] = Answer::failed(ErrorCode::None));
+        }
+        if let Some((places, appends)) = here {
+            for (place, outcome) in places.into_iter().zip(appends.now()) {
+                answers[place] = Answer { outcome, refusal: None };
+            }
+        }
+        answers
+    }
+}
+
+fn respond(context: &RequestContext, request: ProduceRequest, answers: Vec<Answer>) -> ProduceResponse {
+    let mut answers = answers.into_iter();
+    let responses = request.topic_data.into_iter().map(|topic| TopicProduceResponse {
+        partition_responses: topic
+            .partition_data
+            .iter()
+            .zip(&mut answers)
+            .map(|(partition, answer)| {
+                context.note_error(answer.outcome.error);
+                partition_response(partition.index, answer)
+            })
+            .collect(),
+        name: topic.name,
+        topic_id: topic.topic_id,
+    });
+    ProduceResponse { responses: responses.collect(), ..Default::default() }
+}
+
+fn partition_response(index: PartitionIndex, answer: Answer) -> PartitionProduceResponse {
+    let (message, faults) = match answer.refusal {
+        Some(refusal) => (refusal.message, refusal.record_errors),
+        None => (None, Vec::new()),
+    };
+    PartitionProduceResponse {
+        index,
+        error_code: answer.outcome.error,
+        base_offset: answer.outcome.base_offset,
+        log_append_time_ms: answer.outcome.log_append_time,
+        log_start_offset: answer.outcome.log_start_offset,
+        record_errors: faults
+            .into_iter()
+            .map(|fault| BatchIndexAndErrorMessage {
+                batch_index: fault.batch_index,
+                batch_index_error_message: Some(fault.message.into()),
+            })
+            .collect(),
+        error_message: message.map(Str::from),
+        ..Default::default()
+    }
+}
