@@ -1,11 +1,21 @@
-//! Start-up and stop of the broker.
+//! The broker process: which cores there are, how they start, how they stop.
+//!
+//! [`serve`] runs it for real; the simulator boots the same [`node::cores`]. World ring.
+
+mod acceptor;
+mod controller_core;
+mod layout;
+pub mod node;
 
 use crate::config::BrokerConfig;
+use crate::rt::uring;
+use node::{Event, Node};
 use std::fmt;
+use std::sync::Arc;
 
-/// Why the broker could not start, or had to stop. [`fmt::Display`] gives one line.
+/// Why the broker did not start, or stopped by itself; one line for the operator.
 #[derive(Debug)]
-pub struct ServeError(pub String);
+pub struct ServeError(String);
 
 impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -15,7 +25,31 @@ impl fmt::Display for ServeError {
 
 impl std::error::Error for ServeError {}
 
-/// Runs the broker until it is told to stop.
-pub fn serve(_config: BrokerConfig) -> Result<(), ServeError> {
-    Ok(())
+/// Runs the broker until SIGTERM or SIGINT. Blocks the calling thread, which is no core.
+pub fn serve(config: BrokerConfig) -> Result<(), ServeError> {
+    let fail = |error: &dyn fmt::Display| ServeError(error.to_string());
+    let signals = uring::signals::listen().map_err(|e| fail(&e))?;
+    let layout = layout::of_this_process(config.ringmill.shards);
+    let (node, cores) = Node::new(Arc::new(config), layout, false);
+    let running = uring::run(cores).map_err(|e| fail(&e))?;
+    let outcome = supervise(&node, &signals);
+    running.join();
+    outcome
+}
+
+fn supervise(node: &Node, signals: &flume::Receiver<uring::signals::Signal>) -> Result<(), ServeError> {
+    loop {
+        let event =
+            flume::Selector::new().recv(signals, |signal| signal.ok().map(|_| Event::StopAsked)).recv(&node.events, Result::ok).wait();
+        match event {
+            Some(Event::StopAsked) => {
+                tracing::info!("stopping");
+                node.stop();
+            }
+            Some(Event::Ready(banner)) => println!("{banner}"),
+            Some(Event::Stopped(None)) => return Ok(()),
+            Some(Event::Stopped(Some(reason))) => return Err(ServeError(reason)),
+            None => return Err(ServeError("the cores ended without a word".into())),
+        }
+    }
 }

@@ -1,0 +1,303 @@
+//! The controller's core: starts the broker step by step, publishes metadata to the shards, accepts connections, serves the admin
+//! listener, and stops everything in order. One per broker; it owns no partitions.
+
+use super::acceptor::{Connections, accept_on};
+use super::node::Event;
+use crate::admin;
+use crate::admin::metrics::MetricsSnapshot;
+use crate::config::{AdvertisedListener, BrokerConfig};
+use crate::controller::{
+    BrokerEndpoint, BrokerRegistration, Controller, ControllerConfig, ControllerRequest, ControllerResponse, Publication,
+};
+use crate::log::{LogConfig, LogDirs, LogDirsInfo, ShardClosed};
+use crate::rt::sync::{Event as Signal, QueueReceiver};
+use crate::rt::{self, Listener, Queue, random_u64, spawn};
+use crate::shard::calls::{Calls, MeshEnds, ReplyTo};
+use crate::shard::message::{Reply, Request};
+use std::cell::{Cell, OnceCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the controller's core is started with.
+pub struct ControllerSeed {
+    pub shard_count: usize,
+    pub config: Arc<BrokerConfig>,
+    pub log_config: LogConfig,
+    pub mesh: MeshEnds,
+    pub events: flume::Sender<Event>,
+    pub stop_asked: flume::Receiver<()>,
+}
+
+/// The main task of the controller's core.
+pub async fn serve(seed: ControllerSeed) {
+    let ControllerSeed { shard_count, config, log_config, mesh, events, stop_asked } = seed;
+    let connections = Rc::new(Connections::new(Arc::clone(&config), shard_count));
+    let desk = Rc::new(Desk { controller: OnceCell::new(), applied: Cell::new(0), published: Signal::default(), connections });
+    let calls = Calls::start(mesh, |_| {
+        let desk = Rc::clone(&desk);
+        async move |reply_to, request| desk.take(reply_to, request)
+    });
+    let core = Core { shard_count, config, log_config, calls, desk };
+    let started_at = rt::now();
+    let failure = match core.start().await {
+        Ok(started) => {
+            // Whoever started us may have gone; the broker serves all the same.
+            let _ = events.send(Event::Ready(core.banner(&started, rt::now() - started_at)));
+            let _ = stop_asked.recv_async().await;
+            core.stop(Some(started.dirs)).await;
+            None
+        }
+        Err(reason) => {
+            core.stop(None).await;
+            Some(reason)
+        }
+    };
+    let _ = events.send(Event::Stopped(failure));
+}
+
+/// Takes what shards ask of this core.
+struct Desk {
+    controller: OnceCell<Rc<Controller>>,
+    /// The version of the newest image that every shard has applied.
+    applied: Cell<u64>,
+    published: Signal,
+    connections: Rc<Connections>,
+}
+
+impl Desk {
+    fn take(self: &Rc<Self>, reply_to: ReplyTo, request: Request) {
+        match request {
+            Request::ConnectionClosed { address, shard } => self.connections.closed(address, shard),
+            Request::Controller(request) => {
+                let desk = Rc::clone(self);
+                spawn(Queue::Foreground, async move {
+                    let response = desk.submit(*request).await;
+                    reply_to.send(Reply::Controller(Box::new(response))).await;
+                });
+            }
+            _ => unreachable!("sent to the controller's core, meant for a shard"),
+        }
+    }
+
+    /// The controller's answer, once every shard knows what it says.
+    async fn submit(&self, request: ControllerRequest) -> ControllerResponse {
+        let controller = self.controller.get().expect("the controller is open before clients are served");
+        let reply = controller.submit(request).await;
+        loop {
+            let published = self.published.listen();
+            if self.applied.get() >= reply.version {
+                return reply.response;
+            }
+            published.await;
+        }
+    }
+}
+
+struct Core {
+    shard_count: usize,
+    config: Arc<BrokerConfig>,
+    log_config: LogConfig,
+    calls: Rc<Calls>,
+    desk: Rc<Desk>,
+}
+
+struct Started {
+    dirs: LogDirs,
+    listening: Vec<(String, SocketAddr)>,
+    admin: Option<SocketAddr>,
+}
+
+impl Core {
+    async fn start(&self) -> Result<Started, String> {
+        let listeners = self.bind().await?;
+        let admin = self.bind_admin()?;
+        let dirs = LogDirs::open(&self.log_config).await.map_err(|e| e.to_string())?;
+        let controller = self.open_controller(&dirs.info()).await?;
+        self.recover(&dirs.info()).await?;
+        self.open_stores(&dirs.info()).await?;
+        let listening: Vec<(String, SocketAddr)> = listeners.iter().map(|(name, _, address)| (name.clone(), *address)).collect();
+        self.register(&controller, &listening).await?;
+        let (first, receiver) = controller.subscribe();
+        self.publish(first).await;
+        self.publish_later(receiver);
+        let admin = admin.map(|(listener, address)| self.serve_admin(listener, address));
+        for (index, (_, listener, _)) in listeners.into_iter().enumerate() {
+            accept_on(listener, index, Rc::clone(&self.calls), Rc::clone(&self.desk.connections));
+        }
+        Ok(Started { dirs, listening, admin })
+    }
+
+    async fn bind(&self) -> Result<Vec<(String, Listener, SocketAddr)>, String> {
+        let mut bound = Vec::new();
+        for listener in &self.config.listeners {
+            let address = rt::host::resolve(&listener.host, listener.port).await;
+            let name = format!("listener {}://{}:{}", listener.name, listener.host, listener.port);
+            let address = address.map_err(|e| format!("{name}: {e}"))?;
+            let socket = Listener::bind(address).map_err(|e| format!("{name}: {e}"))?;
+            let address = socket.local_address().map_err(|e| format!("{name}: {e}"))?;
+            bound.push((listener.name.clone(), socket, address));
+        }
+        Ok(bound)
+    }
+
+    async fn open_controller(&self, dirs: &LogDirsInfo) -> Result<Rc<Controller>, String> {
+        let config = ControllerConfig {
+            broker: Rc::new((*self.config).clone()),
+            cluster_id: Some(dirs.cluster_id().to_string()),
+            shard_count: self.shard_count,
+        };
+        let controller = Controller::open(&self.log_config.log_dirs[0], config).await.map_err(|e| e.to_string())?;
+        assert!(self.desk.controller.set(Rc::clone(&controller)).is_ok(), "the controller is opened once");
+        Ok(controller)
+    }
+
+    /// Asks every shard the same, side by side.
+    async fn ask_all(&self, request: impl Fn() -> Request) -> Vec<Reply> {
+        let mut calls = Vec::with_capacity(self.shard_count);
+        for shard in 0..self.shard_count {
+            calls.push(self.calls.begin(shard, request()).await);
+        }
+        let mut replies = Vec::with_capacity(calls.len());
+        for call in calls {
+            replies.push(call.reply().await);
+        }
+        replies
+    }
+
+    async fn recover(&self, dirs: &LogDirsInfo) -> Result<(), String> {
+        for reply in self.ask_all(|| Request::Recover(dirs.clone())).await {
+            let Reply::Recovered(recovered) = reply else { unreachable!("Recover is answered with what was recovered") };
+            let recovered = recovered?;
+            if recovered.frames > 0 {
+                tracing::info!(frames = recovered.frames, batches = recovered.batches, "replayed a journal");
+            }
+            for (id, what) in recovered.damaged {
+                tracing::error!(partition = %id, what, "acknowledged data is damaged; the partition stays offline");
+            }
+        }
+        Ok(())
+    }
+
+    async fn open_stores(&self, dirs: &LogDirsInfo) -> Result<(), String> {
+        for reply in self.ask_all(|| Request::OpenStore(dirs.clone())).await {
+            let Reply::Opened(opened) = reply else { unreachable!("OpenStore is answered with its outcome") };
+            opened?;
+        }
+        Ok(())
+    }
+
+    async fn register(&self, controller: &Controller, listening: &[(String, SocketAddr)]) -> Result<(), String> {
+        let mut endpoints = Vec::new();
+        for advertised in &self.config.advertised_listeners {
+            endpoints.push(endpoint(advertised, listening)?);
+        }
+        let mut incarnation_id = [0; 16];
+        incarnation_id[..8].copy_from_slice(&random_u64().to_be_bytes());
+        incarnation_id[8..].copy_from_slice(&random_u64().to_be_bytes());
+        let rack = self.config.rack.as_deref().map(Arc::from);
+        let registration = BrokerRegistration { node: self.config.node_id, incarnation_id, endpoints, rack };
+        match controller.submit(ControllerRequest::RegisterBroker(registration)).await.response {
+            ControllerResponse::RegisterBroker(Ok(_)) => Ok(()),
+            ControllerResponse::RegisterBroker(Err(error)) => Err(format!("registering the broker failed: {error}")),
+            _ => unreachable!("the controller answers what it was asked"),
+        }
+    }
+
+    async fn publish(&self, publication: Publication) {
+        let version = publication.image.version();
+        self.ask_all(|| Request::Publish(publication.clone())).await;
+        self.desk.applied.set(version);
+        self.desk.published.notify();
+    }
+
+    /// Every later image, in order, one after the other.
+    fn publish_later(&self, mut receiver: QueueReceiver<Publication>) {
+        let core = self.share();
+        spawn(Queue::Foreground, async move {
+            while let Some(publication) = receiver.receive().await {
+                core.publish(publication).await;
+            }
+        });
+    }
+
+    fn share(&self) -> Core {
+        Core {
+            shard_count: self.shard_count,
+            config: Arc::clone(&self.config),
+            log_config: self.log_config.clone(),
+            calls: Rc::clone(&self.calls),
+            desk: Rc::clone(&self.desk),
+        }
+    }
+
+    fn bind_admin(&self) -> Result<Option<(Listener, SocketAddr)>, String> {
+        let Some(address) = self.config.ringmill.admin_listener else { return Ok(None) };
+        let fail = |e: std::io::Error| format!("ringmill.admin.listener {address}: {e}");
+        let listener = Listener::bind(address).map_err(fail)?;
+        let address = listener.local_address().map_err(fail)?;
+        Ok(Some((listener, address)))
+    }
+
+    fn serve_admin(&self, listener: Listener, address: SocketAddr) -> SocketAddr {
+        let core = self.share();
+        admin::serve(listener, async move || core.metrics().await);
+        address
+    }
+
+    async fn metrics(&self) -> Vec<MetricsSnapshot> {
+        let replies = self.ask_all(|| Request::Metrics).await.into_iter();
+        let snapshot = |reply| match reply {
+            Reply::Metrics(snapshot) => *snapshot,
+            _ => unreachable!("Metrics is answered with a snapshot"),
+        };
+        replies.map(snapshot).collect()
+    }
+
+    /// Shards first, then what they closed is marked clean. Without `dirs` the start failed and nothing is marked.
+    async fn stop(&self, dirs: Option<LogDirs>) {
+        let closed: Vec<ShardClosed> = self
+            .ask_all(|| Request::Stop)
+            .await
+            .into_iter()
+            .map(|reply| match reply {
+                Reply::Closed(closed) => closed,
+                _ => unreachable!("Stop is answered with what was closed"),
+            })
+            .collect();
+        if let Some(dirs) = dirs {
+            dirs.close(closed).await;
+        }
+    }
+
+    fn banner(&self, started: &Started, took: Duration) -> String {
+        let mut text = format!("Ringmill {} is ready after {} ms.\n", env!("CARGO_PKG_VERSION"), took.as_millis());
+        for (name, address) in &started.listening {
+            text += &format!("  {name:<10} {address}\n");
+        }
+        match started.admin {
+            Some(address) => text += &format!("  {:<10} http://{address}/metrics, /health/live, /health/ready\n", "admin"),
+            None => text += "  admin      off\n",
+        }
+        let dirs: Vec<String> = self.config.log_dirs.iter().map(|d| d.display().to_string()).collect();
+        text += &format!("  {:<10} {} (node {})\n", "shards", self.shard_count, self.config.node_id);
+        text += &format!("  {:<10} {}\n", "data", dirs.join(", "));
+        if let Some((_, address)) = started.listening.first() {
+            text += &format!("Try it:\n  echo hello | kcat -b {address} -t greetings -P\n  kcat -b {address} -t greetings -C -e\n");
+        }
+        text.trim_end().to_string()
+    }
+}
+
+fn endpoint(advertised: &AdvertisedListener, listening: &[(String, SocketAddr)]) -> Result<BrokerEndpoint, String> {
+    let name = &advertised.name;
+    let bound = listening.iter().find(|(bound, _)| bound == name);
+    let (_, address) = bound.ok_or_else(|| format!("advertised.listeners names {name}, which listeners does not"))?;
+    let host = match &advertised.host {
+        Some(host) => host.clone(),
+        None => rt::host::host_name(),
+    };
+    let port = if advertised.port == 0 { address.port() } else { advertised.port };
+    Ok(BrokerEndpoint { listener: name.as_str().into(), host: host.into(), port })
+}
