@@ -173,7 +173,7 @@ fn a_peer_that_dawdles_is_closed_in_time() {
         let begun = now();
         let slow = connection.clone();
         crate::rt::spawn(crate::rt::Queue::Foreground, async move {
-            for byte in "GET /health/live HTTP/1.1\r\n".repeat(10).chars() {
+            for byte in format!("GET /health/live HTTP/1.1\r\nX: {}", "y".repeat(500)).chars() {
                 sleep(Duration::from_secs(1)).await;
                 let mut parts = VecDeque::from([Bytes::from(byte.to_string())]);
                 if slow.write_all(&mut parts).await.is_err() {
