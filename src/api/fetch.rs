@@ -191,7 +191,7 @@ fn trim(answers: &mut [PartitionFetched], bytes_max: usize) {
 
 fn memory_bytes(answers: &[PartitionFetched]) -> usize {
     let slices = answers.iter().flat_map(|a| &a.records);
-    slices.map(|slice| if let Slice::Memory(bytes) = slice { bytes.len() } else { 0 }).sum()
+    slices.map(fetch::memory_bytes).sum()
 }
 
 fn watches(image: &MetadataImage, asked: &Asked, answers: &[PartitionFetched]) -> Vec<Watch> {

@@ -100,11 +100,17 @@ async fn read_one(shard: &Shard, read: &PartitionRead, bytes_max: usize, first: 
     let upto = if committed { answer.last_stable_offset } else { answer.high_watermark };
     match log.read(read.offset, bytes_max, first, upto).await {
         Ok(fetched) => {
+            let memory_bytes: usize = fetched.parts.iter().map(memory_bytes).sum();
+            let file_bytes = fetched.bytes - memory_bytes;
+            shard.metrics.borrow_mut().fetched(log.topic(), memory_bytes as u64, file_bytes as u64);
             answer.bytes = fetched.bytes;
             answer.records = fetched.parts;
             answer
         }
-        Err(error) => PartitionFetched::failed(error.code()),
+        Err(error) => {
+            shard.metrics.borrow_mut().fetch_failed(log.topic());
+            PartitionFetched::failed(error.code())
+        }
     }
 }
 
@@ -146,5 +152,13 @@ pub async fn data_arrived(shard: &Rc<Shard>, watches: &[Watch]) {
             if fired { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
+    }
+}
+
+/// The slice's bytes that are in memory; 0 for a range of a file.
+pub fn memory_bytes(slice: &Slice) -> usize {
+    match slice {
+        Slice::Memory(bytes) => bytes.len(),
+        Slice::File { .. } => 0,
     }
 }

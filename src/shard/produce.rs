@@ -69,6 +69,8 @@ fn append_one(shard: &Shard, append: &PartitionAppend, now: Timestamp) -> (Appen
     };
     match log.append(&append.records, leader_epoch, now) {
         Ok(appended) => {
+            let records = appended.last_offset.0 - appended.first_offset.0 + 1;
+            shard.metrics.borrow_mut().produced(log.topic(), records as u64, append.records.len() as u64);
             let outcome = AppendOutcome {
                 error: ErrorCode::None,
                 base_offset: appended.first_offset,
@@ -77,6 +79,9 @@ fn append_one(shard: &Shard, append: &PartitionAppend, now: Timestamp) -> (Appen
             };
             (outcome, Some((log, appended.last_offset.plus(1))))
         }
-        Err(error) => (AppendOutcome::failed(error.code()), None),
+        Err(error) => {
+            shard.metrics.borrow_mut().produce_failed(log.topic());
+            (AppendOutcome::failed(error.code()), None)
+        }
     }
 }
