@@ -115,7 +115,7 @@ impl<T: Sample> Sample for Vec<T> {
 
 impl<T: Sample> Sample for Option<T> {
     fn sample(entropy: &mut Entropy, codec: Codec) -> Self {
-        let is_null = codec.nullable && entropy.byte() % 3 == 0;
+        let is_null = codec.nullable && entropy.byte().is_multiple_of(3);
         (!is_null).then(|| T::sample(entropy, codec.never_null()))
     }
 }
