@@ -86,13 +86,15 @@ struct Created {
     records: Vec<Record>,
     /// Names by their collision keys.
     collision_keys: BTreeMap<String, String>,
+    /// What came of checking and resolving configs: most topics of a large request have the same.
+    checked_configs: BTreeMap<ConfigMap, Result<Vec<CreatableTopicConfigs>, Refusal>>,
 }
 
 impl Created {
     fn add(&mut self, cx: &mut HandlerContext, topic: &CreatableTopic) -> Result<CreatableTopicResult, Refusal> {
         self.check_name(cx, &topic.name)?;
         let configs = configs_of(topic)?;
-        validate_topic(&configs, cx.layers())?;
+        let shown = self.check_configs(cx, &configs)?;
         let topic_id = cx.new_topic_id();
         let partitions =
             if topic.assignments.is_empty() { placed_partitions(cx, topic, topic_id)? } else { assigned_partitions(cx, topic, topic_id)? };
@@ -101,7 +103,7 @@ impl Created {
             topic_id,
             num_partitions: partitions.len() as i32,
             replication_factor: partitions[0].replicas.len() as i16,
-            configs: Some(shown_configs(cx, &configs)),
+            configs: Some(shown),
             ..CreatableTopicResult::default()
         };
         self.push(&topic.name, topic_id, partitions, configs);
@@ -122,6 +124,15 @@ impl Created {
             }
             None => Ok(()),
         }
+    }
+
+    fn check_configs(&mut self, cx: &HandlerContext, configs: &ConfigMap) -> Result<Vec<CreatableTopicConfigs>, Refusal> {
+        if let Some(checked) = self.checked_configs.get(configs) {
+            return checked.clone();
+        }
+        let checked = validate_topic(configs, cx.layers()).map(|()| shown_configs(cx, configs)).map_err(Refusal::from);
+        self.checked_configs.insert(configs.clone(), checked.clone());
+        checked
     }
 
     fn push(&mut self, name: &str, topic_id: TopicId, partitions: Vec<PartitionRecord>, configs: ConfigMap) {

@@ -24,10 +24,6 @@ use std::sync::Arc;
 
 /// Bytes of entries of one turn after which no further request joins it, so that a turn stays short.
 const TURN_BYTES: usize = 1 << 20;
-/// A snapshot is taken when the log file is longer than this and than the last snapshot: replay at start stays short, and
-/// snapshots of a large cluster rare.
-const LOG_BYTES_BEFORE_SNAPSHOT: u64 = 4 << 20;
-
 /// What is published: an image, what changed since the one before it, and where partitions live.
 #[derive(Clone)]
 pub struct Publication {
@@ -71,13 +67,22 @@ pub struct Driver {
     pub published: Rc<Published>,
     parked: VecDeque<Parked>,
     turn_bytes: usize,
-    /// How long the log may grow before the next snapshot.
+    /// See `LOG_BYTES_BEFORE_SNAPSHOT`.
+    log_bytes_before_snapshot: u64,
+    /// The length of the log at which the next snapshot is taken.
     snapshot_at: u64,
 }
 
 impl Driver {
     /// `committed` is the image of the log's snapshot, which is applied.
-    pub fn new(node: RaftNode, log: MetadataLog, committed: MetadataImage, broker: Rc<BrokerConfig>, published: Rc<Published>) -> Driver {
+    pub fn new(
+        node: RaftNode,
+        log: MetadataLog,
+        committed: MetadataImage,
+        broker: Rc<BrokerConfig>,
+        published: Rc<Published>,
+        log_bytes_before_snapshot: u64,
+    ) -> Driver {
         Driver {
             node,
             log,
@@ -88,7 +93,8 @@ impl Driver {
             published,
             parked: VecDeque::new(),
             turn_bytes: 0,
-            snapshot_at: LOG_BYTES_BEFORE_SNAPSHOT,
+            log_bytes_before_snapshot,
+            snapshot_at: log_bytes_before_snapshot,
         }
     }
 
@@ -205,7 +211,7 @@ impl Driver {
         if self.log.replace_by(&snapshot).await? {
             self.node.compact(&snapshot);
         }
-        self.snapshot_at = self.log.len() + LOG_BYTES_BEFORE_SNAPSHOT.max(snapshot.records.len() as u64);
+        self.snapshot_at = self.log.len() + self.log_bytes_before_snapshot.max(snapshot.records.len() as u64);
         Ok(())
     }
 

@@ -3,18 +3,18 @@
 //! Handlers (one file per domain) turn an image and a request into records and a reply and change nothing; the driver makes the
 //! records durable through raft; [`MetadataImage::replay`] is the only mutator; the reply waits until its records are applied.
 //! Runs on the controller core. Never touches a partition's data. Start reading at [`record`], [`image`], [`request`], then
-//! [`controller`] and `driver`.
+//! `facade` and `driver`.
 
 mod alter_configs;
 mod broker_registration;
 mod codec;
 mod config_resource;
-pub mod controller;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
 mod delta;
 mod driver;
+mod facade;
 mod handler;
 pub mod image;
 mod incremental_alter_configs;
@@ -29,9 +29,9 @@ pub mod request;
 mod topic_name;
 
 pub use broker_registration::BrokerRegistration;
-pub use controller::{Controller, ControllerConfig};
 pub use delta::MetadataDelta;
 pub use driver::Publication;
+pub use facade::{Controller, ControllerConfig, METADATA_VERSION_LEVEL};
 pub use image::{BrokerImage, MetadataImage, PartitionImage, TopicImage};
 pub use placement::Placement;
 pub use producer_ids::ProducerIdBlock;
@@ -39,3 +39,6 @@ pub use raft_log::OpenError;
 pub use record::{BrokerEndpoint, ConfigResource, Record, ResourceType};
 pub use request::{ControllerReply, ControllerRequest, ControllerResponse};
 pub use topic_name::{check as check_topic_name, is_internal as is_internal_topic};
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,10 @@ use std::sync::Arc;
 /// The level of Kafka's `metadata.version` that 4.3-IV0 stands for.
 pub const METADATA_VERSION_LEVEL: i16 = 30;
 
+/// A snapshot is taken when the log grew by so many bytes, or by as many as the last snapshot has: replay at start stays short,
+/// and snapshots of a large cluster rare.
+const LOG_BYTES_BEFORE_SNAPSHOT: u64 = 4 << 20;
+
 /// How to open a controller.
 pub struct ControllerConfig {
     /// What this node was started with.
@@ -41,15 +45,21 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// Reads the metadata of `dir`, or begins a new cluster there. The directory must exist and be locked by this process.
+    /// Reads the metadata of `dir`, or begins a new cluster there. The directory must exist, its name durable (sync its parent
+    /// after making it), and be locked by this process.
     pub async fn open(dir: &Path, config: ControllerConfig) -> Result<Rc<Controller>, OpenError> {
+        Controller::open_with(dir, config, LOG_BYTES_BEFORE_SNAPSHOT).await
+    }
+
+    /// As [`Controller::open`], with a snapshot each time the log grew by so many bytes.
+    pub(super) async fn open_with(dir: &Path, config: ControllerConfig, log_bytes: u64) -> Result<Rc<Controller>, OpenError> {
         let id = raft_id(config.broker.node_id);
         let (log, recovered) = MetadataLog::open(dir, Origin { node: id, voters: vec![id] }).await?;
         let image = snapshot_image(dir, &recovered)?;
         let placement = Placement::new(config.broker.node_id, config.shard_count);
         let published = Rc::new(Published::new(image.clone(), placement));
         let node = RaftNode::new(id, &recovered);
-        let mut driver = Driver::new(node, log, image, Rc::clone(&config.broker), Rc::clone(&published));
+        let mut driver = Driver::new(node, log, image, Rc::clone(&config.broker), Rc::clone(&published), log_bytes);
         start(&mut driver, config.cluster_id).await.map_err(|error| match error {
             StartError::Io(error) => OpenError::Io { path: dir.to_owned(), error },
             StartError::ForeignCluster { found, expected } => OpenError::ForeignCluster { found, expected },
