@@ -74,7 +74,10 @@ impl ProducerStates {
 
     /// What to do with a client's batch. Its base offset is not looked at.
     pub fn check(&self, batch: &BatchHeader) -> Verdict {
-        let Some(producer) = self.producers.get(&batch.producer_id) else { return Verdict::Accept };
+        let Some(producer) = self.producers.get(&batch.producer_id) else {
+            let epoch_is_one = !batch.has_producer_id() || batch.producer_epoch.0 >= -1;
+            return if epoch_is_one { Verdict::Accept } else { Verdict::Refuse(ErrorCode::InvalidProducerEpoch) };
+        };
         if let Some(known) = producer.find_duplicate(batch) {
             let (first_offset, last_offset) = (known.first_offset(), known.last_offset);
             return Verdict::Duplicate { first_offset, last_offset, timestamp: known.timestamp };

@@ -106,6 +106,15 @@ fn a_new_epoch_begins_at_zero_and_fences_the_old() {
 }
 
 #[test]
+fn epochs_below_minus_one_are_none() {
+    let mut log = Log::default();
+    assert_eq!(log.append(batch(7, -2, 0, 1)), OLD_EPOCH);
+    assert_eq!(log.append(batch(7, -1, 9, 1)), Verdict::Accept);
+    assert_eq!(log.append(batch(7, -1, 50, 1)), Verdict::Accept, "without an epoch nothing is in order or out of it");
+    assert_eq!(log.append(batch(7, 0, 0, 1)), Verdict::Accept);
+}
+
+#[test]
 fn batches_without_a_producer_leave_no_state() {
     let mut log = Log::default();
     for _ in 0..3 {

@@ -1,9 +1,12 @@
 //! The answer to a batch that is refused: error code, and the faulty records with Kafka's messages.
 
-use super::ProduceRules;
+use super::{BatchError, ProduceRules};
 use crate::config::limits::RECORD_ERRORS_MAX;
 use crate::types::{ErrorCode, Timestamp};
 use std::fmt::Display;
+
+/// The length of a record of magic 0 with neither key nor value.
+const LENGTH_MIN_EVER: i32 = 14;
 
 /// Why a produced batch is not appended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,7 +14,7 @@ pub struct ProduceRefusal {
     pub code: ErrorCode,
     /// For the log.
     pub reason: String,
-    /// The response's `error_message`: Kafka sends one only with `record_errors`.
+    /// The response's `error_message`, where Kafka sends one: with `record_errors`, and for bytes that are no batch.
     pub message: Option<String>,
     /// The response's `record_errors` (version 8 and above).
     pub record_errors: Vec<RecordFault>,
@@ -28,6 +31,18 @@ pub struct RecordFault {
 impl ProduceRefusal {
     pub(super) fn new(code: ErrorCode, reason: impl Display) -> ProduceRefusal {
         ProduceRefusal { code, reason: reason.to_string(), message: None, record_errors: Vec::new() }
+    }
+
+    /// Bytes that are no batch, in Kafka's words where it has any.
+    pub(super) fn corrupt(error: BatchError) -> ProduceRefusal {
+        let message = match error {
+            BatchError::BadMagic(magic) => Some(format!("Invalid magic found in record: {magic}")),
+            BatchError::BadLength(length) if length < LENGTH_MIN_EVER => {
+                Some(format!("Record size {length} is less than the minimum record overhead ({LENGTH_MIN_EVER})"))
+            }
+            _ => None,
+        };
+        ProduceRefusal { message, ..ProduceRefusal::new(ErrorCode::CorruptMessage, error) }
     }
 
     pub(super) fn invalid_record(reason: impl Display) -> ProduceRefusal {
@@ -104,7 +119,7 @@ impl Fault {
     fn describe(&self, record: usize, rules: &ProduceRules<'_>) -> RecordFault {
         let message = match self {
             Fault::NoKey => {
-                format!("Compacted topic cannot accept message without key in topic partition {}-{}.", rules.topic, rules.partition)
+                format!("Compacted topic cannot accept message without key in topic partition {}-{}", rules.topic, rules.partition)
             }
             Fault::BadTimestamp(timestamp) => {
                 let earliest = rules.now.0.saturating_sub(rules.timestamp_before_max_ms);

@@ -2,7 +2,8 @@
 //!
 //! Order, as in Kafka: framing (exactly one batch of magic 2), codec against request version, base offset 0, size, CRC, header
 //! consistency, then every record. Stricter than Kafka in three ways, each keeping out batches that break consumers: offsets of
-//! uncompressed records must be dense too, lengths inside compressed records must add up, and expansion is bounded.
+//! uncompressed records must be dense too, lengths inside compressed batches must add up to the end, and expansion is bounded. Where
+//! Kafka answers UNKNOWN_SERVER_ERROR (unknown codec, gaps in compressed batches, damaged compression) a code says what is wrong.
 //! A check may be driven in steps, so that one large compressed batch does not hold a core.
 
 use super::compression::{Compression, CompressionError, Decompressor};
@@ -137,7 +138,7 @@ fn only_batch(mut records: Bytes, rules: &ProduceRules<'_>) -> Result<RecordBatc
     let batch = RecordBatch::split_from(&mut records).map_err(|error| match error {
         BatchError::Truncated { .. } => ProduceRefusal::invalid_record("no whole record batch"),
         BatchError::BadMagic(0 | 1) => ProduceRefusal::invalid_record("only magic 2 is allowed"),
-        other => ProduceRefusal::new(ErrorCode::CorruptMessage, other),
+        other => ProduceRefusal::corrupt(other),
     })?;
     if version < 7 && batch.attributes.codec() == Some(Codec::Zstd) {
         return Err(ProduceRefusal::new(ErrorCode::UnsupportedCompressionType, format_args!("zstd in Produce version {version}")));
@@ -145,7 +146,7 @@ fn only_batch(mut records: Bytes, rules: &ProduceRules<'_>) -> Result<RecordBatc
     match RecordBatch::split_from(&mut records) {
         Ok(_) | Err(BatchError::BadMagic(0 | 1)) => Err(ProduceRefusal::invalid_record("more than one record batch")),
         Err(BatchError::Truncated { .. }) => Ok(batch),
-        Err(error) => Err(ProduceRefusal::new(ErrorCode::CorruptMessage, error)),
+        Err(error) => Err(ProduceRefusal::corrupt(error)),
     }
 }
 
@@ -154,7 +155,7 @@ fn check_header(batch: &RecordBatch, rules: &ProduceRules<'_>) -> Result<Codec, 
         return Err(ProduceRefusal::invalid_record(format_args!("base offset {} instead of 0", batch.base_offset)));
     }
     check_size(batch, rules)?;
-    batch.check_crc().map_err(|error| ProduceRefusal::new(ErrorCode::CorruptMessage, error))?;
+    batch.check_crc().map_err(ProduceRefusal::corrupt)?;
     let codec = batch.attributes.codec();
     let codec = codec.ok_or_else(|| ProduceRefusal::new(ErrorCode::UnsupportedCompressionType, "unknown codec"))?;
     if batch.count <= 0 || i64::from(batch.last_offset_delta) + 1 != i64::from(batch.count) {
@@ -180,7 +181,8 @@ fn check_size(batch: &RecordBatch, rules: &ProduceRules<'_>) -> Result<(), Produ
 
 fn refuse_compression(error: CompressionError) -> ProduceRefusal {
     let code = match error {
-        CompressionError::Damaged { .. } => ErrorCode::CorruptMessage,
+        // Under a right CRC it came like this: CORRUPT_MESSAGE would make clients send it again. Kafka answers UNKNOWN_SERVER_ERROR.
+        CompressionError::Damaged { .. } => ErrorCode::InvalidRecord,
         // Java's producer answers this code by splitting the batch.
         CompressionError::TooLarge { .. } => ErrorCode::MessageTooLarge,
     };

@@ -118,6 +118,8 @@ fn nothing_and_garbage_are_refused() {
     assert_eq!(code(&magic_3), ErrorCode::CorruptMessage);
     magic_3[16] = 1;
     assert_eq!(code(&magic_3), ErrorCode::InvalidRecord, "old formats are known, but not allowed");
+    let message = |bytes: &[u8]| validate_produce(Bytes::copy_from_slice(bytes), &rules()).unwrap_err().message;
+    assert_eq!(message(&[0xff; 100]).unwrap(), "Record size -1 is less than the minimum record overhead (14)");
 }
 
 #[test]
@@ -192,6 +194,20 @@ fn offsets_within_a_batch_are_dense() {
 }
 
 #[test]
+fn damaged_compression_under_a_right_crc_is_not_asked_for_again() {
+    for codec in [Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd] {
+        let good = batch_of(codec, &two());
+        for damage in [&good.bytes()[..good.size() - 9], &good.bytes()[..61], &[&good.bytes()[..61], &[7; 30]].concat()] {
+            let mut header = *good.header();
+            header.length = damage.len() as i32 - 12;
+            let bytes = [&header.to_bytes()[..], &damage[61..]].concat();
+            let batch = with_header(&RecordBatch::split_from(&mut bytes.into()).unwrap(), |_| {});
+            assert_eq!(refused(&batch, &rules()), ErrorCode::InvalidRecord, "{codec:?}, {} bytes", damage.len());
+        }
+    }
+}
+
+#[test]
 fn compacted_topics_name_every_record_without_a_key() {
     let batch = batch_of(Codec::Snappy, &[two()[0].clone(), two()[1].clone().without_key(), Plain::new(NOW, "c").without_key()]);
     assert!(produce(&batch, &rules()).is_ok());
@@ -199,7 +215,7 @@ fn compacted_topics_name_every_record_without_a_key() {
     assert_eq!(refusal.code, ErrorCode::InvalidRecord);
     let indexes: Vec<_> = refusal.record_errors.iter().map(|fault| fault.batch_index).collect();
     assert_eq!(indexes, [1, 2]);
-    assert_eq!(refusal.record_errors[0].message, "Compacted topic cannot accept message without key in topic partition orders-3.");
+    assert_eq!(refusal.record_errors[0].message, "Compacted topic cannot accept message without key in topic partition orders-3");
     assert!(refusal.message.unwrap().starts_with("One or more records have been rejected due to 2 record errors in total"));
 }
 
