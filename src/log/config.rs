@@ -28,6 +28,8 @@ pub struct LogConfig {
     pub open_files_max: usize,
     /// Mapped indexes kept.
     pub index_maps_max: usize,
+    /// `producer.id.expiration.ms`
+    pub producer_id_expiration_ms: i64,
     /// Produce is refused while a log directory has less free space than this plus what the journal holds.
     pub disk_reserve_bytes: u64,
 }
@@ -46,6 +48,7 @@ impl LogConfig {
             journal_bytes_max: 512 << 20,
             open_files_max: 256,
             index_maps_max: 1024,
+            producer_id_expiration_ms: 86_400_000,
             disk_reserve_bytes: 64 << 20,
         }
     }

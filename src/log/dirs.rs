@@ -1,24 +1,76 @@
 //! The log directories of the process: locks, identity, the mark of a clean stop. Opened once, before any shard's store.
 
-use super::{LogConfig, OpenError, ShardClosed};
+use super::checkpoint::{self, BASE_NAME, Checkpoint, Checkpoints};
+use super::format::{
+    CLEAN_SHUTDOWN, LOG_START_OFFSET_CHECKPOINT, META_PROPERTIES, MetaProperties, OffsetCheckpointEntry, PartitionDirectory,
+    RECOVERY_POINT_CHECKPOINT, REPLICATION_OFFSET_CHECKPOINT, decode_offset_checkpoint, encode_clean_shutdown, encode_offset_checkpoint,
+};
+use super::{LogConfig, OpenError, metadata};
+use crate::rt::fs::FileLock;
+use crate::rt::{self, Queue, fs};
+use crate::types::{Offset, PartitionIndex, TopicId, TopicPartitionId};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+const LOCK_NAME: &str = ".lock";
+const SMALL_FILE_BYTES_MAX: u64 = 1 << 20;
+const CHECKPOINT_BYTES_MAX: u64 = 256 << 20;
 
 /// Holds the directories' locks; `Send`. Kept by whoever starts and stops the broker.
 pub struct LogDirs {
     info: LogDirsInfo,
+    _locks: Vec<FileLock>,
 }
 
 /// What the shards need to know of the directories; cheap to clone, `Send`.
 #[derive(Clone, Debug)]
 pub struct LogDirsInfo {
-    pub(crate) cluster_id: Arc<str>,
+    cluster_id: Arc<str>,
+    pub(super) dirs: Arc<[DirInfo]>,
+}
+
+/// One log directory as it was found.
+#[derive(Clone, Debug)]
+pub(super) struct DirInfo {
+    pub path: PathBuf,
+    /// Its last user stopped cleanly.
+    pub clean: bool,
+}
+
+/// What a closed store hands to [`LogDirs::close`]; `Send`. For each directory its partitions, or `None` if it could not be closed cleanly.
+#[derive(Clone, Debug, Default)]
+pub struct ShardClosed {
+    pub(super) dirs: Vec<Option<Vec<ClosedPartition>>>,
+}
+
+/// Where a partition's log ended.
+#[derive(Clone, Debug)]
+pub(super) struct ClosedPartition {
+    pub id: TopicPartitionId,
+    pub topic: String,
+    pub log_start: Offset,
+    pub log_end: Offset,
 }
 
 impl LogDirs {
     /// Makes missing directories, locks them, and checks or writes their `meta.properties`. Call on any one core.
     pub async fn open(config: &LogConfig) -> Result<LogDirs, OpenError> {
-        let cluster_id = config.cluster_id.clone().unwrap_or_else(|| "AAAAAAAAAAAAAAAAAAAAAA".into());
-        Ok(LogDirs { info: LogDirsInfo { cluster_id: cluster_id.into() } })
+        let mut locks = Vec::new();
+        let mut found: Vec<Option<MetaProperties>> = Vec::new();
+        for dir in &config.log_dirs {
+            fs::create_dir_all(dir).await.map_err(|error| OpenError::Io(dir.clone(), error))?;
+            locks.push(lock(dir).await?);
+            found.push(read_properties(dir).await?);
+        }
+        let known = found.iter().flatten().map(|properties| properties.cluster_id.clone()).next();
+        let cluster_id = config.cluster_id.clone().or(known).unwrap_or_else(random_id);
+        let mut dirs = Vec::new();
+        for (dir, properties) in config.log_dirs.iter().zip(found) {
+            identify(dir, properties, config, &cluster_id).await?;
+            dirs.push(DirInfo { path: dir.clone(), clean: take_over(dir).await? });
+        }
+        Ok(LogDirs { info: LogDirsInfo { cluster_id: cluster_id.into(), dirs: dirs.into() }, _locks: locks })
     }
 
     pub fn info(&self) -> LogDirsInfo {
@@ -26,7 +78,18 @@ impl LogDirs {
     }
 
     /// The last step of a clean stop, when every shard's store is closed: Kafka's checkpoint files and the mark of a clean stop.
-    pub async fn close(self, _closed: Vec<ShardClosed>) {}
+    pub async fn close(self, closed: Vec<ShardClosed>) -> Result<(), OpenError> {
+        for (index, dir) in self.info.dirs.iter().enumerate() {
+            let shards: Option<Vec<&Vec<ClosedPartition>>> = closed.iter().map(|shard| shard.dirs.get(index)?.as_ref()).collect();
+            match shards {
+                Some(shards) => close_dir(&dir.path, shards.into_iter().flatten().collect()).await?,
+                None => {
+                    tracing::warn!(dir = %dir.path.display(), "not every shard closed this log directory: the next start will recover it")
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl LogDirsInfo {
@@ -34,4 +97,148 @@ impl LogDirsInfo {
     pub fn cluster_id(&self) -> &str {
         &self.cluster_id
     }
+}
+
+async fn lock(dir: &Path) -> Result<FileLock, OpenError> {
+    let path = dir.join(LOCK_NAME);
+    match fs::lock(&path).await {
+        Ok(lock) => Ok(lock),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(OpenError::Locked(dir.to_path_buf())),
+        Err(error) => Err(OpenError::Io(path, error)),
+    }
+}
+
+async fn read_small(path: &Path, len_max: u64) -> Result<Option<bytes::Bytes>, OpenError> {
+    match fs::read_file(path, len_max).await {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(OpenError::Io(path.to_path_buf(), error)),
+    }
+}
+
+async fn read_properties(dir: &Path) -> Result<Option<MetaProperties>, OpenError> {
+    let path = dir.join(META_PROPERTIES);
+    let Some(bytes) = read_small(&path, SMALL_FILE_BYTES_MAX).await? else { return Ok(None) };
+    MetaProperties::decode(&bytes).map(Some).map_err(|error| OpenError::Foreign(dir.to_path_buf(), error.to_string()))
+}
+
+/// A new random id as Kafka makes them: version 4 of a UUID, not beginning with a dash.
+fn random_id() -> String {
+    loop {
+        let mut bytes = (u128::from(rt::random_u64()) << 64 | u128::from(rt::random_u64())).to_be_bytes();
+        bytes[6] = bytes[6] & 0x0f | 0x40;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        let id = TopicId(bytes).to_string();
+        if !id.starts_with('-') {
+            return id;
+        }
+    }
+}
+
+/// Checks whose directory it is, or makes it ours.
+async fn identify(dir: &Path, found: Option<MetaProperties>, config: &LogConfig, cluster_id: &str) -> Result<(), OpenError> {
+    let foreign = |why: String| OpenError::Foreign(dir.to_path_buf(), why);
+    let Some(found) = found else {
+        let directory_id = TopicId::parse(&random_id());
+        let properties = MetaProperties { cluster_id: cluster_id.to_owned(), node_id: config.node_id, directory_id };
+        let path = dir.join(META_PROPERTIES);
+        return fs::write_file(&path, &properties.encode()).await.map_err(|error| OpenError::Io(path, error));
+    };
+    if found.cluster_id != cluster_id {
+        return Err(foreign(format!("the log directory belongs to cluster {}, not to {cluster_id}", found.cluster_id)));
+    }
+    if found.node_id != config.node_id {
+        return Err(foreign(format!("the log directory belongs to node {}, but node.id is {}", found.node_id, config.node_id)));
+    }
+    Ok(())
+}
+
+/// Takes the mark of a clean stop away, brings checkpoints together, clears what was being deleted. Whether the last stop was clean.
+async fn take_over(dir: &Path) -> Result<bool, OpenError> {
+    let io = |error| OpenError::Io(dir.to_path_buf(), error);
+    let listing = fs::list_dir(dir).await.map_err(io)?;
+    let clean = listing.iter().any(|entry| entry.name == CLEAN_SHUTDOWN);
+    let (mut checkpoints, added) = checkpoint::read_all(dir).await?;
+    let ours = !checkpoints.is_empty() || listing.iter().any(|entry| entry.name == BASE_NAME);
+    if clean || !ours {
+        checkpoint::merge(&mut checkpoints, kafka_log_starts(dir).await?);
+    }
+    fs::write_file(&dir.join(BASE_NAME), &checkpoint::encode(&checkpoints)).await.map_err(io)?;
+    for name in
+        added.iter().map(String::as_str).chain([LOG_START_OFFSET_CHECKPOINT, RECOVERY_POINT_CHECKPOINT, REPLICATION_OFFSET_CHECKPOINT])
+    {
+        remove_if_there(&dir.join(name)).await?;
+    }
+    remove_if_there(&dir.join(CLEAN_SHUTDOWN)).await?;
+    fs::sync_dir(dir).await.map_err(io)?;
+    if !clean {
+        // What a scan is about to find in files must be on stable storage before it is served.
+        fs::sync_filesystem(dir).await.map_err(io)?;
+    }
+    for entry in listing.iter().filter(|entry| entry.is_dir && is_deleted(&entry.name)) {
+        let path = dir.join(&entry.name);
+        rt::spawn(Queue::Background, async move {
+            if let Err(error) = fs::remove_dir_all(&path).await {
+                tracing::warn!(path = %path.display(), "removing a deleted partition: {error}");
+            }
+        });
+    }
+    Ok(clean)
+}
+
+fn is_deleted(name: &str) -> bool {
+    PartitionDirectory::parse(name).is_some_and(|found| matches!(found.stage, super::format::DirectoryStage::Deleted { .. }))
+}
+
+async fn remove_if_there(path: &Path) -> Result<(), OpenError> {
+    match fs::remove_file(path).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(OpenError::Io(path.to_path_buf(), error)),
+        _ => Ok(()),
+    }
+}
+
+/// Log start offsets that Kafka left, by topic id.
+async fn kafka_log_starts(dir: &Path) -> Result<Checkpoints, OpenError> {
+    let path = dir.join(LOG_START_OFFSET_CHECKPOINT);
+    let Some(bytes) = read_small(&path, CHECKPOINT_BYTES_MAX).await? else { return Ok(Checkpoints::new()) };
+    let entries = decode_offset_checkpoint(&bytes).map_err(|error| OpenError::Damaged(path.clone(), error.to_string()))?;
+    let mut found = Checkpoints::new();
+    for entry in entries.into_iter().filter(|entry| entry.offset > Offset(0)) {
+        let partition_dir = dir.join(PartitionDirectory::live(entry.topic, entry.partition).to_string());
+        if let Some(topic_id) = metadata::read_topic_id(&partition_dir).await? {
+            let id = TopicPartitionId { topic_id, partition: entry.partition };
+            found.insert(id, Checkpoint { recovery_point: Offset(0), log_start: entry.offset });
+        }
+    }
+    Ok(found)
+}
+
+async fn close_dir(dir: &Path, mut partitions: Vec<&ClosedPartition>) -> Result<(), OpenError> {
+    partitions.sort_by(|a, b| (&a.topic, a.id.partition).cmp(&(&b.topic, b.id.partition)));
+    // Partitions that were never opened (damaged, strays) keep what is known of them.
+    let (mut checkpoints, _) = checkpoint::read_all(dir).await?;
+    let ends = partitions.iter().map(|closed| (closed.id, Checkpoint { recovery_point: closed.log_end, log_start: closed.log_start }));
+    checkpoint::merge(&mut checkpoints, ends.collect());
+    let offsets = |pick: fn(&ClosedPartition) -> Offset| {
+        let entries: Vec<_> = partitions.iter().map(|closed| entry(&closed.topic, closed.id.partition, pick(closed))).collect();
+        encode_offset_checkpoint(&entries).into_bytes()
+    };
+    let started: Vec<_> = partitions.iter().filter(|closed| closed.log_start > Offset(0)).collect();
+    let starts: Vec<_> = started.iter().map(|closed| entry(&closed.topic, closed.id.partition, closed.log_start)).collect();
+    let files = [
+        (BASE_NAME, checkpoint::encode(&checkpoints)),
+        (RECOVERY_POINT_CHECKPOINT, offsets(|closed| closed.log_end)),
+        (REPLICATION_OFFSET_CHECKPOINT, offsets(|closed| closed.log_end)),
+        (LOG_START_OFFSET_CHECKPOINT, encode_offset_checkpoint(&starts).into_bytes()),
+        (CLEAN_SHUTDOWN, encode_clean_shutdown(-1).into_bytes()),
+    ];
+    for (name, contents) in files {
+        let path = dir.join(name);
+        fs::write_file(&path, &contents).await.map_err(|error| OpenError::Io(path, error))?;
+    }
+    Ok(())
+}
+
+fn entry(topic: &str, partition: PartitionIndex, offset: Offset) -> OffsetCheckpointEntry {
+    OffsetCheckpointEntry { topic: topic.to_owned(), partition, offset }
 }

@@ -7,18 +7,33 @@
 //! Each shard has one [`LogStore`] (its partitions, its journals, one per log directory), single-threaded. An append is synchronous and in memory;
 //! [`PartitionLog::wait_durable`] waits for the journal. Never answers a read with what a crash could take back.
 
+mod checkpoint;
 mod config;
+mod dir;
 mod dirs;
 mod error;
 pub mod format;
+mod health;
+pub mod journal;
 mod leader_epochs;
+mod load;
+mod maintenance;
+mod memory;
+mod metadata;
 mod partition;
+mod plain;
 pub mod producer;
+mod recovery;
+mod segment;
 mod store;
+mod tasks;
+#[cfg(test)]
+mod tests;
 
 pub use config::{LogConfig, TimestampType, TopicLogConfig};
-pub use dirs::{LogDirs, LogDirsInfo};
+pub use dirs::{LogDirs, LogDirsInfo, ShardClosed};
 pub use error::{AppendError, OpenError, ReadError};
 pub use leader_epochs::LeaderEpochs;
 pub use partition::{Appended, EpochEnd, FetchedRecords, PartitionLog, Slice, TimestampOffset};
-pub use store::{DirStatus, LogStore, Recovered, ShardClosed, recover};
+pub use recovery::{Recovered, recover};
+pub use store::{DirStatus, LogStats, LogStore};

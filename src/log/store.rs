@@ -1,31 +1,25 @@
 //! One shard's logs: its partitions and its journals, one journal for each log directory.
 
-use super::{LogConfig, LogDirsInfo, OpenError, PartitionLog, TopicLogConfig};
-use crate::types::{ErrorCode, PartitionIndex, ShardId, TopicId, TopicPartitionId};
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use super::checkpoint::{self, Checkpoints};
+use super::dir::LogDir;
+use super::dirs::ClosedPartition;
+use super::format::{DirectoryStage, PartitionDirectory};
+use super::health::DirHealth;
+use super::journal::Journal;
+use super::load::{Expectation, load};
+use super::memory::Memory;
+use super::segment::files::Files;
+use super::tasks::for_each;
+use super::{LogConfig, LogDirsInfo, OpenError, PartitionLog, ShardClosed, TopicLogConfig, maintenance, metadata};
+use crate::rt::sync::{Event, QueueSender, oneshot, queue};
+use crate::rt::{self, Queue, fs};
+use crate::types::{ErrorCode, Offset, PartitionIndex, ShardId, TopicId, TopicPartitionId};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-/// What [`recover`] did on one shard.
-#[derive(Clone, Debug, Default)]
-pub struct Recovered {
-    /// Journal frames that held something.
-    pub frames: u64,
-    /// Batches that the segments lacked and got from the journal.
-    pub batches: u64,
-    /// Partitions that lost acknowledged data and stay offline, each with what is wrong, file and place included.
-    pub damaged: Vec<(TopicPartitionId, String)>,
-}
-
-/// Replays this shard's share of all journals found into the segments. Every shard calls it once, before any opens its store.
-pub async fn recover(_config: &LogConfig, _dirs: &LogDirsInfo, _shard: ShardId, _shard_count: u16) -> Result<Recovered, OpenError> {
-    Ok(Recovered::default())
-}
-
-/// What a closed store hands to [`super::LogDirs::close`]; `Send`.
-#[derive(Clone, Debug, Default)]
-pub struct ShardClosed {}
+const CLOSES_AT_ONCE: u64 = 16;
 
 /// One log directory, for DescribeLogDirs and metrics.
 #[derive(Clone, Debug)]
@@ -37,18 +31,67 @@ pub struct DirStatus {
     pub partitions: Vec<(TopicPartitionId, u64)>,
 }
 
+/// Numbers of one shard's logs, for metrics.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct LogStats {
+    pub journal_frames: u64,
+    pub journal_bytes: u64,
+    /// Ring files in use, in bytes.
+    pub journal_used_bytes: u64,
+    pub tail_unwritten_bytes: u64,
+    pub tail_cached_bytes: u64,
+}
+
 /// See the module. One per shard, kept in an `Rc`.
 pub struct LogStore {
-    config: LogConfig,
+    shard: ShardId,
+    memory: Rc<Memory>,
+    dirs: Vec<Rc<LogDir>>,
+    clean: Vec<bool>,
+    checkpoints: Vec<RefCell<Checkpoints>>,
+    /// Partition directories by name, with the log directory they are in.
+    located: RefCell<BTreeMap<String, usize>>,
     partitions: RefCell<BTreeMap<TopicPartitionId, Rc<PartitionLog>>>,
+    opening: RefCell<BTreeSet<TopicPartitionId>>,
+    opened: Event,
+    closing: Cell<bool>,
+    flushes: RefCell<Option<QueueSender<Rc<PartitionLog>>>>,
 }
 
 impl LogStore {
-    pub async fn open(config: LogConfig, _dirs: LogDirsInfo, _shard: ShardId) -> Result<Rc<LogStore>, OpenError> {
-        Ok(Rc::new(LogStore { config, partitions: RefCell::default() }))
+    /// Opens the shard's journals for writing. Every shard's [`super::recover`] must be through.
+    pub async fn open(config: LogConfig, info: LogDirsInfo, shard: ShardId) -> Result<Rc<LogStore>, OpenError> {
+        let config = Rc::new(config);
+        let (memory, files) = (Rc::new(Memory::new(config.tail_bytes_max)), Rc::new(Files::new(&config)));
+        let (flushes, flush_receiver) = queue();
+        let (mut dirs, mut checkpoints, mut located) = (Vec::new(), Vec::new(), BTreeMap::new());
+        for (index, dir) in info.dirs.iter().enumerate() {
+            let health = Rc::new(DirHealth::new(dir.path.clone()));
+            let journal = Journal::open(Rc::clone(&health), shard, &config).await?;
+            let shared = (Rc::clone(&files), Rc::clone(&memory), Rc::clone(&config));
+            dirs.push(Rc::new(LogDir::new(health, Some(journal), shared, flushes.clone())));
+            checkpoints.push(RefCell::new(checkpoint::read_all(&dir.path).await?.0));
+            let listing = fs::list_dir(&dir.path).await.map_err(|error| OpenError::Io(dir.path.clone(), error))?;
+            located.extend(listing.into_iter().filter(|entry| entry.is_dir && is_live(&entry.name)).map(|entry| (entry.name, index)));
+        }
+        let store = Rc::new(LogStore {
+            shard,
+            memory,
+            dirs,
+            clean: info.dirs.iter().map(|dir| dir.clean).collect(),
+            checkpoints,
+            located: RefCell::new(located),
+            partitions: RefCell::default(),
+            opening: RefCell::default(),
+            opened: Event::default(),
+            closing: Cell::new(false),
+            flushes: RefCell::new(Some(flushes)),
+        });
+        maintenance::start(&store, flush_receiver);
+        Ok(store)
     }
 
-    /// The partition's log; its directory is made, durably, if it is missing. Calling again gives the same log.
+    /// The partition's log; its directory is made if it is missing (durable with the first data). Calling again gives the same log.
     pub async fn open_partition(
         &self,
         topic_id: TopicId,
@@ -57,8 +100,54 @@ impl LogStore {
         config: Rc<TopicLogConfig>,
     ) -> Result<Rc<PartitionLog>, OpenError> {
         let id = TopicPartitionId { topic_id, partition };
-        let mut partitions = self.partitions.borrow_mut();
-        Ok(Rc::clone(partitions.entry(id).or_insert_with(|| Rc::new(PartitionLog::new(id, topic, config)))))
+        loop {
+            let opened = self.opened.listen();
+            if let Some(log) = self.partition(id) {
+                return Ok(log);
+            }
+            if self.opening.borrow_mut().insert(id) {
+                break;
+            }
+            opened.await;
+        }
+        let result = self.load(id, topic, config).await;
+        self.opening.borrow_mut().remove(&id);
+        if let Ok(log) = &result {
+            self.partitions.borrow_mut().insert(id, Rc::clone(log));
+        }
+        self.opened.notify();
+        result
+    }
+
+    async fn load(&self, id: TopicPartitionId, topic: &str, config: Rc<TopicLogConfig>) -> Result<Rc<PartitionLog>, OpenError> {
+        let name = PartitionDirectory::live(topic, id.partition).to_string();
+        let index = self.place(name);
+        let dir = &self.dirs[index];
+        if self.closing.get() {
+            return Err(OpenError::Offline(dir.health.path().to_path_buf()));
+        }
+        dir.health.check()?;
+        let expectation = Expectation {
+            clean: self.clean[index],
+            checkpoint: self.checkpoints[index].borrow().get(&id).copied().unwrap_or_default(),
+            reach: &|end| end,
+            acknowledged: Offset(0),
+        };
+        load(dir, id, topic, config, &expectation).await
+    }
+
+    /// Where the directory of this name is, or shall be: in the log directory with the fewest partitions.
+    fn place(&self, name: String) -> usize {
+        let mut located = self.located.borrow_mut();
+        if let Some(index) = located.get(&name) {
+            return *index;
+        }
+        let mut counts = vec![0usize; self.dirs.len()];
+        located.values().for_each(|index| counts[*index] += 1);
+        let usable = (0..self.dirs.len()).filter(|index| !self.dirs[*index].health.is_offline());
+        let index = usable.min_by_key(|index| counts[*index]).unwrap_or(0);
+        located.insert(name, index);
+        index
     }
 
     /// An open partition.
@@ -73,26 +162,154 @@ impl LogStore {
 
     /// Ends the partition's log: appends and reads fail from now on; when it returns the deletion is durable, files go in the background.
     /// Also removes the directory of a partition that was never opened. Without effect if there is none.
-    pub async fn delete_partition(&self, topic_id: TopicId, _topic: &str, partition: PartitionIndex) -> Result<(), OpenError> {
-        self.partitions.borrow_mut().remove(&TopicPartitionId { topic_id, partition });
+    pub async fn delete_partition(self: &Rc<Self>, topic_id: TopicId, topic: &str, partition: PartitionIndex) -> Result<(), OpenError> {
+        let id = TopicPartitionId { topic_id, partition };
+        let (done, result) = oneshot();
+        let (store, topic) = (Rc::clone(self), topic.to_owned());
+        // A task of its own, so that a caller who goes away leaves no half of it.
+        rt::spawn(Queue::Background, async move { done.send(store.delete(id, &topic).await) });
+        result.await.unwrap_or(Ok(()))
+    }
+
+    async fn delete(&self, id: TopicPartitionId, topic: &str) -> Result<(), OpenError> {
+        let name = PartitionDirectory::live(topic, id.partition).to_string();
+        let open = self.partitions.borrow_mut().remove(&id);
+        let Some(index) = self.located.borrow().get(&name).copied() else { return Ok(()) };
+        let dir = &self.dirs[index];
+        let mut hold = None;
+        if let Some(log) = open {
+            log.close();
+            log.lock_for_deletion().await;
+            let journal = dir.journal.as_ref().expect("a store has journals");
+            let control = journal.append_control(log.delete_entry());
+            hold = Some(control.hold);
+            let durable = control.durable.await;
+            log.drop_tail();
+            dir.files.forget_partition(id);
+            if durable.is_err() {
+                return Err(OpenError::Offline(dir.health.path().to_path_buf()));
+            }
+        } else if metadata::read_topic_id(&dir.path_of(topic, id.partition)).await?.is_some_and(|found| found != id.topic_id) {
+            return Ok(());
+        }
+        let renamed = metadata::rename_deleted(dir.health.path(), topic, id.partition).await;
+        self.located.borrow_mut().remove(&name);
+        self.checkpoints[index].borrow_mut().remove(&id);
+        let renamed = renamed.inspect_err(|error| dir.health.fail("deleting a partition", error))?;
+        if let (Some(journal), Some(hold)) = (&dir.journal, hold) {
+            journal.release(hold);
+        }
+        if let Some(path) = renamed {
+            rt::spawn(Queue::Background, async move {
+                if let Err(error) = fs::remove_dir_all(&path).await {
+                    tracing::warn!(path = %path.display(), "removing a deleted partition: {error}");
+                }
+            });
+        }
         Ok(())
     }
 
     /// Waits until the memory for tails has room for `bytes` more. Call before [`PartitionLog::append`]; not reserved.
-    pub async fn room(&self, _bytes: usize) {}
+    pub async fn room(&self, bytes: usize) {
+        self.memory.room(bytes as u64).await;
+    }
 
-    /// Partition directories found at start or made since, in any log directory: name of the directory and topic id. For finding strays.
-    pub fn directories(&self) -> Vec<(String, TopicId)> {
-        Vec::new()
+    /// Partition directories found at start or made since, in any log directory: for finding strays.
+    pub async fn directories(&self) -> Vec<(PartitionDirectory, Option<TopicId>)> {
+        let located: Vec<(String, usize)> = self.located.borrow().iter().map(|(name, index)| (name.clone(), *index)).collect();
+        let mut found = Vec::with_capacity(located.len());
+        for (name, index) in located {
+            let Some(directory) = PartitionDirectory::parse(&name) else { continue };
+            let path = self.dirs[index].health.path().join(&name);
+            found.push((directory, metadata::read_topic_id(&path).await.ok().flatten()));
+        }
+        found
     }
 
     pub fn dirs(&self) -> Vec<DirStatus> {
-        let partitions = self.partitions.borrow().iter().map(|(id, log)| (*id, log.size_bytes())).collect();
-        vec![DirStatus { path: self.config.log_dirs[0].clone(), error: ErrorCode::None, partitions }]
+        let partitions = self.partitions.borrow();
+        let status = |dir: &Rc<LogDir>| DirStatus {
+            path: dir.health.path().to_path_buf(),
+            error: if dir.health.is_offline() { ErrorCode::KafkaStorageError } else { ErrorCode::None },
+            partitions: partitions.iter().filter(|(_, log)| Rc::ptr_eq(log.dir(), dir)).map(|(id, log)| (*id, log.size_bytes())).collect(),
+        };
+        self.dirs.iter().map(status).collect()
+    }
+
+    pub fn stats(&self) -> LogStats {
+        let mut stats =
+            LogStats { tail_unwritten_bytes: self.memory.unwritten(), tail_cached_bytes: self.memory.cached(), ..LogStats::default() };
+        for journal in self.dirs.iter().filter_map(|dir| dir.journal.as_ref()) {
+            stats.journal_frames += journal.frames_written.get();
+            stats.journal_bytes += journal.bytes_written.get();
+            stats.journal_used_bytes += journal.used_bytes();
+        }
+        stats
+    }
+
+    pub fn shard(&self) -> ShardId {
+        self.shard
+    }
+
+    pub(super) fn log_dirs(&self) -> &[Rc<LogDir>] {
+        &self.dirs
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.get()
     }
 
     /// Clean stop: tails into segments, padding cut, indexes and snapshots written, all synced. Appends fail from now on.
     pub async fn close(&self) -> ShardClosed {
-        ShardClosed::default()
+        self.closing.set(true);
+        self.memory.stop_waiting();
+        self.flushes.take();
+        let mut closed = ShardClosed::default();
+        for dir in &self.dirs {
+            closed.dirs.push(self.close_dir(dir).await);
+            dir.health.wake();
+        }
+        self.partitions.borrow().values().for_each(|log| log.close());
+        closed
     }
+
+    async fn close_dir(&self, dir: &Rc<LogDir>) -> Option<Vec<ClosedPartition>> {
+        let logs: Vec<_> = self.partitions().into_iter().filter(|log| Rc::ptr_eq(log.dir(), dir)).collect();
+        let whole = Rc::new(Cell::new(true));
+        let touched: Vec<_> = logs.iter().filter(|log| log.has_news()).cloned().collect();
+        logs.iter().for_each(|log| log.close());
+        for_each(Queue::Flush, touched, CLOSES_AT_ONCE, |log| {
+            let whole = Rc::clone(&whole);
+            async move {
+                if log.finish().await.is_err() {
+                    whole.set(false);
+                }
+            }
+        })
+        .await;
+        let journal = dir.journal.as_ref().expect("a store has journals");
+        let synced = fs::sync_filesystem(dir.health.path()).await;
+        if let Err(error) = synced {
+            dir.health.fail("syncing the file system", error);
+        }
+        if !whole.get() || dir.health.is_offline() {
+            journal.abort();
+            return None;
+        }
+        if let Err(error) = journal.close().await {
+            tracing::error!("closing the journal: {error}");
+            return None;
+        }
+        let end = |log: &Rc<PartitionLog>| ClosedPartition {
+            id: log.id(),
+            topic: log.topic().to_string(),
+            log_start: log.log_start(),
+            log_end: log.log_end(),
+        };
+        Some(logs.iter().map(end).collect())
+    }
+}
+
+fn is_live(name: &str) -> bool {
+    PartitionDirectory::parse(name).is_some_and(|directory| directory.stage == DirectoryStage::Live)
 }

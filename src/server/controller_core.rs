@@ -267,7 +267,9 @@ impl Core {
             })
             .collect();
         if let Some(dirs) = dirs {
-            dirs.close(closed).await;
+            if let Err(error) = dirs.close(closed).await {
+                tracing::error!("closing the log directories: {error}");
+            }
         }
     }
 

@@ -1,60 +1,29 @@
 //! One partition's log, owned by one shard: append, read, offsets by time and by leader epoch.
+//!
+//! Everything that decides is synchronous on [`State`]; what touches files is in `flush.rs` (tail into segments, seal) and `read.rs`. At most one
+//! flush is under way per partition. An idle partition holds no descriptor and little memory.
 
-use super::{AppendError, ReadError, TimestampType, TopicLogConfig};
-use crate::rt;
-use crate::rt::sync::{Event, EventListener};
-use crate::types::{ErrorCode, LeaderEpoch, Offset, Timestamp, TopicPartitionId};
-use bytes::{Bytes, BytesMut};
+mod append;
+mod flush;
+mod read;
+mod state;
+mod timestamps;
+
+pub use append::Appended;
+pub use read::{FetchedRecords, Slice};
+pub use timestamps::TimestampOffset;
+
+pub(super) use state::State;
+
+use super::TopicLogConfig;
+use super::dir::LogDir;
+use super::journal::{Change, Entry, Owner};
+use super::segment::files::SegmentKey;
+use crate::rt::sync::{Event, EventListener, Semaphore};
+use crate::types::{ErrorCode, LeaderEpoch, Offset, TopicPartitionId};
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-
-/// What an append did; offsets are inclusive.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Appended {
-    pub first_offset: Offset,
-    pub last_offset: Offset,
-    /// The broker's time for topics with LogAppendTime, else [`Timestamp::NONE`].
-    pub log_append_time: Timestamp,
-    pub log_start_offset: Offset,
-    /// The producer had sent this batch before: the offsets are the first append's and nothing was added.
-    pub duplicate: bool,
-}
-
-/// A run of bytes of a fetch's answer: whole batches when joined in order.
-#[derive(Clone)]
-pub enum Slice {
-    Memory(Bytes),
-    File { file: rt::SharedFile, offset: u64, len: u32 },
-}
-
-impl Slice {
-    pub fn len(&self) -> usize {
-        match self {
-            Slice::Memory(bytes) => bytes.len(),
-            Slice::File { len, .. } => *len as usize,
-        }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// The answer of [`PartitionLog::read`]: whole batches, the first of which holds the offset asked for.
-#[derive(Clone, Default)]
-pub struct FetchedRecords {
-    pub parts: Vec<Slice>,
-    /// The sum of the parts' lengths.
-    pub bytes: usize,
-}
-
-/// The answer of a look-up by time: a record's offset, its timestamp, and the leader epoch of its batch.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TimestampOffset {
-    pub offset: Offset,
-    pub timestamp: Timestamp,
-    pub leader_epoch: LeaderEpoch,
-}
+use std::path::PathBuf;
+use std::rc::{Rc, Weak};
 
 /// The answer of [`PartitionLog::end_offset_for_epoch`]: the largest epoch not above the one asked for, and where it ends (exclusive).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,34 +32,55 @@ pub struct EpochEnd {
     pub end_offset: Offset,
 }
 
-struct MemoryBatch {
-    base: i64,
-    end: i64,
-    max_timestamp: i64,
-    epoch: i32,
-    bytes: Bytes,
-}
-
 /// See the module.
 pub struct PartitionLog {
     id: TopicPartitionId,
     topic: Rc<str>,
+    this: Weak<PartitionLog>,
+    dir: Rc<LogDir>,
     config: RefCell<Rc<TopicLogConfig>>,
-    batches: RefCell<Vec<MemoryBatch>>,
-    end: Cell<i64>,
+    state: RefCell<State>,
     advanced: Event,
+    /// Held by the one flush, seal or deletion under way.
+    flush_lock: Semaphore,
+    flush_wanted: Cell<bool>,
+    closed: Cell<bool>,
+    /// Written since it was opened: a clean stop has something to do.
+    touched: Cell<bool>,
+    /// Counts directory entries made, and those known to be durable.
+    entries_made: Cell<u32>,
+    entries_durable: Cell<u32>,
+    snapshot_offset: Cell<Option<Offset>>,
+    epochs_changed: Cell<bool>,
 }
 
 impl PartitionLog {
-    pub(crate) fn new(id: TopicPartitionId, topic: &str, config: Rc<TopicLogConfig>) -> PartitionLog {
-        PartitionLog {
+    /// `entries_durable`: whether its directory is known to survive a crash.
+    pub(super) fn new(
+        dir: Rc<LogDir>,
+        id: TopicPartitionId,
+        topic: &str,
+        config: Rc<TopicLogConfig>,
+        state: State,
+        entries_durable: bool,
+    ) -> Rc<PartitionLog> {
+        Rc::new_cyclic(|this| PartitionLog {
             id,
             topic: topic.into(),
+            this: Weak::clone(this),
+            dir,
             config: RefCell::new(config),
-            batches: RefCell::default(),
-            end: Cell::new(0),
+            state: RefCell::new(state),
             advanced: Event::default(),
-        }
+            flush_lock: Semaphore::new(1),
+            flush_wanted: Cell::new(false),
+            closed: Cell::new(false),
+            touched: Cell::new(false),
+            entries_made: Cell::new(1),
+            entries_durable: Cell::new(entries_durable as u32),
+            snapshot_offset: Cell::new(None),
+            epochs_changed: Cell::new(false),
+        })
     }
 
     pub fn id(&self) -> TopicPartitionId {
@@ -101,6 +91,15 @@ impl PartitionLog {
         &self.topic
     }
 
+    /// Its directory.
+    pub fn path(&self) -> PathBuf {
+        self.dir.path_of(&self.topic, self.id.partition)
+    }
+
+    pub(super) fn dir(&self) -> &Rc<LogDir> {
+        &self.dir
+    }
+
     pub fn config(&self) -> Rc<TopicLogConfig> {
         Rc::clone(&self.config.borrow())
     }
@@ -108,57 +107,27 @@ impl PartitionLog {
     /// Takes effect with the next append.
     pub fn set_config(&self, config: Rc<TopicLogConfig>) {
         *self.config.borrow_mut() = config;
-    }
-
-    /// Appends one or more valid version-2 batches (whole, checked by the caller: CRC, counts, offsets from zero) as the leader.
-    /// Assigns offsets and the epoch, checks idempotent producers' sequences; all or nothing. In memory only: see [`Self::wait_durable`].
-    pub fn append(&self, records: &[u8], leader_epoch: LeaderEpoch, now: Timestamp) -> Result<Appended, AppendError> {
-        let config = self.config();
-        let append_time = config.message_timestamp_type == TimestampType::LogAppendTime;
-        if records.len() < 61 {
-            return Err(AppendError::Rejected(ErrorCode::CorruptMessage));
-        }
-        let first = self.end.get();
-        let mut rest = records;
-        while rest.len() >= 61 {
-            let len = 12 + i32::from_be_bytes([rest[8], rest[9], rest[10], rest[11]]) as usize;
-            if len as u64 > config.max_message_bytes {
-                return Err(AppendError::Rejected(ErrorCode::MessageTooLarge));
-            }
-            let last_delta = i32::from_be_bytes([rest[23], rest[24], rest[25], rest[26]]) as i64;
-            let mut bytes = BytesMut::from(&rest[..len]);
-            bytes[..8].copy_from_slice(&self.end.get().to_be_bytes());
-            bytes[12..16].copy_from_slice(&leader_epoch.0.to_be_bytes());
-            let end = self.end.get() + last_delta + 1;
-            let max_timestamp = i64::from_be_bytes(rest[35..43].try_into().expect("eight bytes"));
-            self.batches.borrow_mut().push(MemoryBatch {
-                base: self.end.get(),
-                end,
-                max_timestamp,
-                epoch: leader_epoch.0,
-                bytes: bytes.freeze(),
-            });
-            self.end.set(end);
-            rest = &rest[len..];
-        }
         self.advanced.notify();
-        Ok(Appended {
-            first_offset: Offset(first),
-            last_offset: Offset(self.end.get() - 1),
-            log_append_time: if append_time { now } else { Timestamp::NONE },
-            log_start_offset: self.log_start(),
-            duplicate: false,
-        })
     }
 
     /// Waits until all below `end` is on stable storage (at once for topics with relaxed `flush.messages`).
-    pub async fn wait_durable(&self, _end: Offset) -> Result<(), ErrorCode> {
-        Ok(())
+    pub async fn wait_durable(&self, end: Offset) -> Result<(), ErrorCode> {
+        loop {
+            let advanced = self.advanced.listen();
+            if self.is_offline() {
+                return Err(ErrorCode::KafkaStorageError);
+            }
+            if self.state.borrow().durable_end >= end || !self.config.borrow().is_durable() {
+                return Ok(());
+            }
+            advanced.await;
+        }
     }
 
-    /// Exclusive; what a fetch may see.
+    /// Exclusive; what a fetch may see: what survives a crash, or all for topics with relaxed `flush.messages`.
     pub fn high_watermark(&self) -> Offset {
-        Offset(self.end.get())
+        let state = self.state.borrow();
+        if self.config.borrow().is_durable() { state.durable_end } else { state.log_end }
     }
 
     /// Exclusive; what a read_committed fetch may see.
@@ -168,17 +137,39 @@ impl PartitionLog {
 
     /// Exclusive.
     pub fn log_end(&self) -> Offset {
-        Offset(self.end.get())
+        self.state.borrow().log_end
     }
 
     /// The first offset that can be read.
     pub fn log_start(&self) -> Offset {
-        Offset(0)
+        self.state.borrow().log_start
     }
 
-    /// Moves the log start offset up, durably (DeleteRecords); lower values change nothing.
-    pub async fn set_log_start(&self, _offset: Offset) -> Result<(), ErrorCode> {
-        Ok(())
+    /// Moves the log start offset up, durably (DeleteRecords); lower values change nothing. OFFSET_OUT_OF_RANGE above the high watermark.
+    pub async fn set_log_start(&self, offset: Offset) -> Result<(), ErrorCode> {
+        if self.is_offline() {
+            return Err(ErrorCode::KafkaStorageError);
+        }
+        if offset > self.high_watermark() {
+            return Err(ErrorCode::OffsetOutOfRange);
+        }
+        if offset <= self.log_start() {
+            return Ok(());
+        }
+        let journal = self.dir.journal.as_ref().ok_or(ErrorCode::KafkaStorageError)?;
+        let control = journal.append_control(self.entry(Change::LogStart { offset }));
+        // The hold stays until a checkpoint has the offset.
+        self.dir.log_start_moved(control.hold);
+        self.raise_log_start(offset);
+        control.durable.await.map_err(|_| ErrorCode::KafkaStorageError)
+    }
+
+    /// As [`PartitionLog::set_log_start`], for replay.
+    pub(super) fn raise_log_start(&self, offset: Offset) {
+        let mut state = self.state.borrow_mut();
+        state.log_start = state.log_start.max(offset).min(state.log_end);
+        drop(state);
+        self.advanced.notify();
     }
 
     /// Completes when the high watermark next advances, or the log goes offline or is deleted. Listen, look, then await.
@@ -186,69 +177,147 @@ impl PartitionLog {
         self.advanced.listen()
     }
 
-    /// Whole batches from the one that holds `from`, below `upto` (exclusive, at most the log end), at most `max_bytes`, except that
-    /// the first batch is given though larger if `min_one_batch`. Empty if `from` is `upto` or more, up to the log end.
-    pub async fn read(&self, from: Offset, max_bytes: usize, min_one_batch: bool, upto: Offset) -> Result<FetchedRecords, ReadError> {
-        if from < self.log_start() || from > self.log_end() {
-            return Err(ReadError::OutOfRange);
-        }
-        let mut fetched = FetchedRecords::default();
-        for batch in self.batches.borrow().iter().filter(|b| b.end > from.0 && b.end <= upto.0) {
-            let fits = fetched.bytes + batch.bytes.len() <= max_bytes || (fetched.bytes == 0 && min_one_batch);
-            if !fits {
-                break;
-            }
-            fetched.bytes += batch.bytes.len();
-            fetched.parts.push(Slice::Memory(batch.bytes.clone()));
-        }
-        Ok(fetched)
-    }
-
-    /// The first record with a timestamp of at least `timestamp`.
-    pub async fn offset_for_timestamp(&self, timestamp: Timestamp) -> Result<Option<TimestampOffset>, ReadError> {
-        let batches = self.batches.borrow();
-        let found = batches.iter().find(|b| b.max_timestamp >= timestamp.0);
-        Ok(found.map(MemoryBatch::last))
-    }
-
-    /// The record with the largest timestamp (the first of them).
-    pub async fn max_timestamp_offset(&self) -> Result<Option<TimestampOffset>, ReadError> {
-        let batches = self.batches.borrow();
-        let found = batches.iter().rev().max_by_key(|b| b.max_timestamp);
-        Ok(found.map(MemoryBatch::last))
-    }
-
-    /// The leader epoch of the batch at `offset`, of the last batch for the log end; `NONE` for an empty log.
+    /// The leader epoch at `offset`, the latest one's at the log end; `NONE` for an empty log.
     pub fn leader_epoch_at(&self, offset: Offset) -> LeaderEpoch {
-        let batches = self.batches.borrow();
-        LeaderEpoch(batches.iter().rev().find(|b| b.base <= offset.0).map_or(-1, |b| b.epoch))
+        self.state.borrow().epochs.epoch_for_offset(offset).unwrap_or(LeaderEpoch::NONE)
     }
 
     /// The latest leader epoch that wrote to this log; `NONE` for an empty one.
     pub fn latest_leader_epoch(&self) -> LeaderEpoch {
-        self.leader_epoch_at(self.log_end())
+        self.state.borrow().epochs.latest().map_or(LeaderEpoch::NONE, |latest| latest.epoch)
     }
 
-    /// OffsetForLeaderEpoch: `None` if no epoch that is at most `epoch` wrote here (answer -1, -1).
+    /// OffsetForLeaderEpoch: `None` if `epoch` is above all that wrote here, or is -1 (answer -1, -1).
     pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<EpochEnd> {
-        let batches = self.batches.borrow();
-        let last = batches.iter().rev().find(|b| b.epoch <= epoch.0)?;
-        Some(EpochEnd { leader_epoch: LeaderEpoch(last.epoch), end_offset: Offset(last.end) })
+        let state = self.state.borrow();
+        let (leader_epoch, end_offset) = state.epochs.end_offset_for(epoch, state.log_end)?;
+        Some(EpochEnd { leader_epoch, end_offset })
     }
 
     /// Bytes of all segments, padding left out.
     pub fn size_bytes(&self) -> u64 {
-        self.batches.borrow().iter().map(|b| b.bytes.len() as u64).sum()
+        self.state.borrow().segments.iter().map(|segment| segment.size).sum()
     }
 
-    /// True once the log directory failed or the partition was deleted.
+    /// True once the log directory failed or the partition was deleted or closed.
     pub fn is_offline(&self) -> bool {
-        false
+        self.closed.get() || self.dir.health.is_offline()
+    }
+
+    /// Bytes that are in no segment yet.
+    pub fn unwritten_bytes(&self) -> u64 {
+        self.state.borrow().unwritten_bytes
+    }
+
+    /// The end (exclusive) of what is durable in segments.
+    pub(super) fn synced_end(&self) -> Offset {
+        self.state.borrow().synced_end
+    }
+
+    /// Whether a checkpoint or a clean stop has something to say about it.
+    pub(super) fn has_news(&self) -> bool {
+        self.touched.get() || self.log_start() > Offset(0)
+    }
+
+    /// The newest producers' snapshot on disk.
+    pub(super) fn set_snapshot_offset(&self, offset: Option<Offset>) {
+        self.snapshot_offset.set(offset);
+    }
+
+    /// The lowest journal frame it needs.
+    pub(super) fn held_frame(&self) -> Option<u64> {
+        self.state.borrow().hold
+    }
+
+    fn key(&self, base: Offset) -> SegmentKey {
+        (self.id, base)
+    }
+
+    fn entry(&self, change: Change) -> Entry {
+        Entry { id: self.id, topic: Rc::clone(&self.topic), change }
+    }
+
+    pub(super) fn delete_entry(&self) -> Entry {
+        self.entry(Change::Delete)
+    }
+
+    /// Appends fail from now on, waiters wake up.
+    pub(super) fn close(&self) {
+        self.closed.set(true);
+        self.advanced.notify();
+    }
+
+    /// Waiters look again (the directory went offline).
+    pub(super) fn wake(&self) {
+        self.advanced.notify();
+    }
+
+    /// Asks the shard's flusher to write the tail soon.
+    pub(super) fn want_flush(&self) {
+        if !self.flush_wanted.replace(true) {
+            if let Some(this) = self.this.upgrade() {
+                let _ = self.dir.flushes.send(this);
+            }
+        }
+    }
+
+    /// Drops the cached batch that ends at `end` and all before it; their bytes. `None` if it is not in a segment yet.
+    pub(super) fn evict(&self, end: Offset) -> Option<u64> {
+        let mut state = self.state.borrow_mut();
+        if end > state.written_end {
+            return None;
+        }
+        let mut bytes = 0;
+        while state.tail.front().is_some_and(|batch| batch.end <= end) {
+            bytes += state.tail.pop_front().map_or(0, |batch| batch.bytes.len() as u64);
+        }
+        if state.tail.is_empty() {
+            state.tail.shrink_to_fit();
+        }
+        Some(bytes)
+    }
+
+    /// Drops the whole tail of a deleted partition.
+    pub(super) fn drop_tail(&self) {
+        let mut state = self.state.borrow_mut();
+        let unwritten = std::mem::take(&mut state.unwritten_bytes);
+        let all: u64 = state.tail.drain(..).map(|batch| batch.bytes.len() as u64).sum();
+        state.written_end = state.log_end;
+        state.frames.clear();
+        let hold = state.hold.take();
+        drop(state);
+        self.dir.memory.dropped(unwritten, all - unwritten);
+        self.release(hold);
+        self.dir.dirty.borrow_mut().remove(&self.id);
+    }
+
+    fn release(&self, hold: Option<u64>) {
+        if let (Some(journal), Some(sequence)) = (&self.dir.journal, hold) {
+            journal.release(sequence);
+        }
     }
 }
 
-impl MemoryBatch {
-    fn last(&self) -> TimestampOffset {
-        TimestampOffset { offset: Offset(self.end - 1), timestamp: Timestamp(self.max_timestamp), leader_epoch: LeaderEpoch(self.epoch) }
+impl Owner for PartitionLog {
+    fn id(&self) -> TopicPartitionId {
+        self.id
+    }
+
+    fn topic(&self) -> Rc<str> {
+        Rc::clone(&self.topic)
+    }
+
+    fn acknowledged(&self) -> Offset {
+        self.state.borrow().durable_end
+    }
+
+    fn journal_durable(&self, end: Offset) {
+        let mut state = self.state.borrow_mut();
+        state.journal_end = state.journal_end.max(end);
+        let moved = state.advance_durable();
+        drop(state);
+        if moved {
+            self.advanced.notify();
+        }
     }
 }

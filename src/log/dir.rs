@@ -1,0 +1,63 @@
+//! One log directory as one shard uses it: its health, its journal, and the partitions that have something to write.
+
+use super::health::DirHealth;
+use super::journal::Journal;
+use super::memory::Memory;
+use super::segment::files::Files;
+use super::{LogConfig, PartitionLog};
+use crate::rt::sync::QueueSender;
+use crate::types::{PartitionIndex, TopicPartitionId};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+pub struct LogDir {
+    pub health: Rc<DirHealth>,
+    /// `None` while journals are replayed: then only segments make anything durable.
+    pub journal: Option<Rc<Journal>>,
+    pub files: Rc<Files>,
+    pub memory: Rc<Memory>,
+    pub config: Rc<LogConfig>,
+    /// Partitions with batches that are not yet durable in a segment.
+    pub dirty: RefCell<BTreeMap<TopicPartitionId, Rc<PartitionLog>>>,
+    /// Partitions whose tail should be written soon.
+    pub flushes: QueueSender<Rc<PartitionLog>>,
+    /// Journal frames with log start offsets that no checkpoint has yet.
+    log_start_holds: RefCell<Vec<u64>>,
+}
+
+impl LogDir {
+    pub fn new(
+        health: Rc<DirHealth>,
+        journal: Option<Rc<Journal>>,
+        shared: (Rc<Files>, Rc<Memory>, Rc<LogConfig>),
+        flushes: QueueSender<Rc<PartitionLog>>,
+    ) -> LogDir {
+        let (files, memory, config) = shared;
+        LogDir { health, journal, files, memory, config, dirty: RefCell::default(), flushes, log_start_holds: RefCell::default() }
+    }
+
+    pub fn path_of(&self, topic: &str, partition: PartitionIndex) -> PathBuf {
+        self.health.path().join(format!("{topic}-{partition}"))
+    }
+
+    /// A log start offset is in this held frame of the journal.
+    pub fn log_start_moved(&self, hold: u64) {
+        self.log_start_holds.borrow_mut().push(hold);
+    }
+
+    pub fn take_log_start_holds(&self) -> Vec<u64> {
+        self.log_start_holds.take()
+    }
+
+    pub fn return_log_start_holds(&self, holds: Vec<u64>) {
+        self.log_start_holds.borrow_mut().extend(holds);
+    }
+
+    pub fn release_log_start_holds(&self, holds: Vec<u64>) {
+        if let Some(journal) = &self.journal {
+            holds.into_iter().for_each(|hold| journal.release(hold));
+        }
+    }
+}

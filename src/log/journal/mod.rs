@@ -1,0 +1,274 @@
+//! The journal of one shard and one log directory: what makes an append durable, for any number of partitions, in one device write per turn.
+//!
+//! Entries queue up; the writer task makes one frame of what is there, writes it with O_DIRECT and O_DSYNC, up to
+//! [`IN_FLIGHT_MAX`] at a time, and reports frames durable strictly in order. A failed write takes the directory offline. Space comes back when
+//! nobody holds a sequence below; the journal grows when holds are released too slowly.
+//!
+//! Runs on its shard. Never reads its files (replay does). Start at [`Journal::append`], then `writer.rs`; layout on disk: `frame.rs`, `entry.rs`.
+
+pub mod chain;
+mod entry;
+pub mod files;
+pub mod frame;
+mod holds;
+mod ring;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use entry::{Change, Entry};
+
+use super::health::DirHealth;
+use super::{LogConfig, OpenError};
+use crate::rt::sync::{Event, EventListener, OneshotReceiver, OneshotSender, oneshot};
+use crate::rt::{AlignedBuffer, File, fs};
+use crate::types::{Offset, ShardId, TopicPartitionId};
+use bytes::Bytes;
+use files::JournalState;
+use holds::Holds;
+use ring::Ring;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// Writes under way at once.
+pub const IN_FLIGHT_MAX: usize = 4;
+
+/// A partition, as the journal sees it.
+pub trait Owner {
+    fn id(&self) -> TopicPartitionId;
+    fn topic(&self) -> Rc<str>;
+    /// The end (exclusive) up to which appends have been acknowledged.
+    fn acknowledged(&self) -> Offset;
+    /// All data entries with an end up to `end` are on stable storage.
+    fn journal_durable(&self, end: Offset);
+}
+
+/// What one entry waits for.
+enum Queued {
+    Data { owner: Rc<dyn Owner>, base: Offset, end: Offset, records: Bytes },
+    Control { entry: Entry, done: OneshotSender<()> },
+}
+
+/// Whom to tell when a frame is durable.
+enum Notice {
+    Data { owner: Rc<dyn Owner>, end: Offset },
+    Control(OneshotSender<()>),
+}
+
+struct InFlight {
+    sequence: u64,
+    written: bool,
+    notices: Vec<Notice>,
+}
+
+struct State {
+    queue: VecDeque<Queued>,
+    next_sequence: u64,
+    /// Frames written or being written that are not yet reported durable, by sequence.
+    in_flight: VecDeque<InFlight>,
+    writing: usize,
+    ring: Ring,
+    files: Vec<Rc<File>>,
+    holds: Holds,
+    spare: Vec<AlignedBuffer>,
+    growing: bool,
+}
+
+/// See the module.
+pub struct Journal {
+    health: Rc<DirHealth>,
+    shard: ShardId,
+    epoch: u64,
+    file_bytes: u64,
+    files_max: usize,
+    state: RefCell<State>,
+    stopping: Cell<bool>,
+    /// Something for the writer to look at: an entry, a finished write, space, a stop.
+    wake: Event,
+    /// The ring is more than half full.
+    pressure: Event,
+    /// The queue ran empty and nothing is in flight.
+    idle: Event,
+    pub(crate) frames_written: Cell<u64>,
+    pub(crate) bytes_written: Cell<u64>,
+}
+
+/// A control entry under way: its hold, and what completes when it is durable (or never will be).
+pub struct Control {
+    pub hold: u64,
+    pub durable: OneshotReceiver<()>,
+}
+
+impl Journal {
+    /// Opens a journal for writing, in a new epoch. Replay must have been through (`files::JournalState::replayed`).
+    pub async fn open(health: Rc<DirHealth>, shard: ShardId, config: &LogConfig) -> Result<Rc<Journal>, OpenError> {
+        let dir = health.path().to_path_buf();
+        let state = files::read_state(&dir, shard).await?;
+        if state.is_some_and(|state| !state.replayed) {
+            return Err(OpenError::Damaged(files::state_path(&dir, shard), "the journal is opened before it was replayed".into()));
+        }
+        let ring_files = open_ring(&health, shard, config).await?;
+        let epoch = files::next_epoch(state.map(|state| state.epoch));
+        files::write_state(&dir, shard, JournalState { epoch, replayed: false }).await?;
+        let journal = Rc::new(Journal {
+            health,
+            shard,
+            epoch,
+            file_bytes: config.journal_file_bytes,
+            files_max: (config.journal_bytes_max / config.journal_file_bytes) as usize,
+            state: RefCell::new(State {
+                queue: VecDeque::new(),
+                next_sequence: 0,
+                in_flight: VecDeque::new(),
+                writing: 0,
+                ring: Ring::new(ring_files.len(), config.journal_file_bytes),
+                files: ring_files,
+                holds: Holds::default(),
+                spare: Vec::new(),
+                growing: false,
+            }),
+            stopping: Cell::new(false),
+            wake: Event::default(),
+            pressure: Event::default(),
+            idle: Event::default(),
+            frames_written: Cell::new(0),
+            bytes_written: Cell::new(0),
+        });
+        writer::start(Rc::clone(&journal));
+        Ok(journal)
+    }
+
+    /// The largest records one data entry may hold.
+    pub fn records_len_max(&self) -> usize {
+        self.file_bytes as usize / 2
+    }
+
+    /// Queues whole batches of `owner`. Returns a sequence that is at most that of their frame, to be held while they are in no segment.
+    pub fn append(&self, owner: Rc<dyn Owner>, base: Offset, end: Offset, records: Bytes) -> u64 {
+        let mut state = self.state.borrow_mut();
+        state.queue.push_back(Queued::Data { owner, base, end, records });
+        let sequence = state.next_sequence;
+        drop(state);
+        self.wake.notify();
+        sequence
+    }
+
+    /// Queues any other entry, and holds it until the caller releases it.
+    pub fn append_control(&self, entry: Entry) -> Control {
+        let (done, durable) = oneshot();
+        let mut state = self.state.borrow_mut();
+        let hold = state.next_sequence;
+        state.holds.take(hold);
+        state.queue.push_back(Queued::Control { entry, done });
+        drop(state);
+        self.wake.notify();
+        Control { hold, durable }
+    }
+
+    pub fn hold(&self, sequence: u64) {
+        self.state.borrow_mut().holds.take(sequence);
+    }
+
+    pub fn release(&self, sequence: u64) {
+        let mut state = self.state.borrow_mut();
+        state.holds.release(sequence);
+        let low = state.low();
+        if state.ring.free_below(low) {
+            drop(state);
+            self.wake.notify();
+        }
+    }
+
+    /// Holds below this should be released soon; `None` while there is room enough.
+    pub fn wanted_low(&self) -> Option<u64> {
+        let state = self.state.borrow();
+        let scarce = state.ring.free_count() * 2 < state.ring.count();
+        scarce.then(|| state.ring.half_filled()).flatten()
+    }
+
+    /// Completes when the ring next becomes more than half full.
+    pub fn listen_pressure(&self) -> EventListener {
+        self.pressure.listen()
+    }
+
+    /// Adds a file in the background unless the journal has its full size.
+    pub fn grow(self: &Rc<Self>) {
+        let mut state = self.state.borrow_mut();
+        if !state.growing && state.ring.count() < self.files_max && !self.stopping.get() {
+            state.growing = true;
+            drop(state);
+            writer::start_growth(Rc::clone(self));
+        }
+    }
+
+    /// Bytes of ring files in use.
+    pub fn used_bytes(&self) -> u64 {
+        self.state.borrow().ring.used_bytes()
+    }
+
+    /// Waits until all that was appended is durable (or the directory is offline).
+    pub async fn drain(&self) {
+        loop {
+            let idle = self.idle.listen();
+            let state = self.state.borrow();
+            if self.health.is_offline() || (state.queue.is_empty() && state.in_flight.is_empty()) {
+                return;
+            }
+            drop(state);
+            idle.await;
+        }
+    }
+
+    /// Stops the writer without saying that the journal holds nothing: the next start replays it.
+    pub fn abort(&self) {
+        self.stopping.set(true);
+        self.wake.notify();
+        self.pressure.notify();
+    }
+
+    /// Drains, then marks the journal as holding nothing. Call when everything in it is in durable segments.
+    pub async fn close(&self) -> Result<(), OpenError> {
+        self.drain().await;
+        self.abort();
+        self.health.check()?;
+        let epoch = files::next_epoch(Some(self.epoch));
+        files::write_state(self.health.path(), self.shard, JournalState { epoch, replayed: true }).await
+    }
+}
+
+impl State {
+    /// Frames below are not needed: in segments, and durable here.
+    fn low(&self) -> u64 {
+        self.holds.lowest().unwrap_or(u64::MAX).min(self.durable())
+    }
+
+    /// Frames below are durable.
+    fn durable(&self) -> u64 {
+        self.in_flight.front().map_or(self.next_sequence, |frame| frame.sequence)
+    }
+}
+
+/// Opens the ring's files, making what is missing and removing files of another size.
+async fn open_ring(health: &DirHealth, shard: ShardId, config: &LogConfig) -> Result<Vec<Rc<File>>, OpenError> {
+    let dir = health.path();
+    let found = files::list(dir).await?.remove(&shard).unwrap_or_default();
+    let count_max = (config.journal_bytes_max / config.journal_file_bytes).max(2) as usize;
+    let count_min = (config.journal_bytes_initial / config.journal_file_bytes).clamp(2, count_max as u64) as usize;
+    let mut ring = Vec::new();
+    let io = |error| OpenError::Io(dir.to_path_buf(), error);
+    for (&number, &len) in &found {
+        let path = files::ring_path(dir, shard, number);
+        if number == ring.len() && len == config.journal_file_bytes && number < count_max {
+            ring.push(Rc::new(files::open(&path).await.map_err(io)?));
+        } else {
+            fs::remove_file(&path).await.map_err(io)?;
+        }
+    }
+    while ring.len() < count_min {
+        let path = files::ring_path(dir, shard, ring.len());
+        ring.push(Rc::new(files::make(&path, config.journal_file_bytes).await.map_err(io)?));
+    }
+    fs::sync_dir(dir).await.map_err(io)?;
+    Ok(ring)
+}

@@ -1,0 +1,214 @@
+//! The journal's writer: frames out of the queue, writes under way, durable in order; and growth in the background.
+
+use super::frame::{FRAME_ALIGNMENT, FrameBuilder, FrameHeader, HEADER_SIZE};
+use super::{Change, Entry, IN_FLIGHT_MAX, InFlight, Journal, Notice, Queued, State, files};
+use crate::rt::{self, AlignedBuffer, Queue, fs};
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+
+/// A frame takes no further entry once it has this many bytes.
+const FRAME_BYTES_WANTED: usize = 1 << 20;
+const SPARE_BUFFERS_MAX: usize = IN_FLIGHT_MAX + 1;
+
+/// Starts the task that writes until the journal is closed or its directory offline.
+pub fn start(journal: Rc<Journal>) {
+    rt::spawn(Queue::Foreground, async move {
+        while write_next(&journal).await {}
+        journal.abandon();
+    });
+}
+
+/// Waits for entries, a free slot and room, then starts one write. False when it is time to stop.
+async fn write_next(journal: &Rc<Journal>) -> bool {
+    if !journal.ready_to_write().await {
+        return false;
+    }
+    // Whatever else runs in this turn may add its entries to the same frame.
+    rt::yield_now().await;
+    let (frame, notices) = journal.build_frame();
+    loop {
+        let wake = journal.wake.listen();
+        if journal.health.is_offline() {
+            return false;
+        }
+        let sequence = journal.state.borrow().next_sequence;
+        let len = frame.len().next_multiple_of(FRAME_ALIGNMENT) as u64;
+        let place = journal.state.borrow_mut().ring.reserve(len, sequence);
+        journal.check_pressure();
+        if let Some(place) = place {
+            journal.start_write(frame, notices, place.file, place.offset);
+            return true;
+        }
+        journal.grow();
+        wake.await;
+    }
+}
+
+impl Journal {
+    async fn ready_to_write(&self) -> bool {
+        loop {
+            let wake = self.wake.listen();
+            if self.health.is_offline() || self.stopping.get() {
+                return false;
+            }
+            let state = self.state.borrow();
+            if !state.queue.is_empty() && state.writing < IN_FLIGHT_MAX {
+                return true;
+            }
+            drop(state);
+            wake.await;
+        }
+    }
+
+    /// As many queued entries as one frame should hold.
+    fn build_frame(&self) -> (FrameBuilder, Vec<Notice>) {
+        let mut state = self.state.borrow_mut();
+        let mut frame = FrameBuilder::new(state.spare.pop().unwrap_or_else(|| AlignedBuffer::with_capacity(64 << 10)));
+        let mut notices: Vec<Notice> = Vec::new();
+        let mut queue = std::mem::take(&mut state.queue);
+        drop(state);
+        while let Some(next) = queue.front() {
+            let len = next.encoded_len();
+            let full = frame.len() + len > FRAME_BYTES_WANTED || (frame.len() + len) as u64 > self.file_bytes;
+            if full && !frame.is_empty() {
+                break;
+            }
+            let next = queue.pop_front().expect("there is a front");
+            notices.push(push(&mut frame, next));
+        }
+        // Nothing was queued meanwhile: nothing here awaits.
+        self.state.borrow_mut().queue = queue;
+        (frame, notices)
+    }
+
+    fn start_write(self: &Rc<Self>, frame: FrameBuilder, notices: Vec<Notice>, file: usize, offset: u64) {
+        let mut state = self.state.borrow_mut();
+        let sequence = state.next_sequence;
+        let header = FrameHeader { epoch: self.epoch, sequence, low: state.low(), durable: state.durable() };
+        state.next_sequence += 1;
+        state.in_flight.push_back(InFlight { sequence, written: false, notices });
+        state.writing += 1;
+        let buffer = frame.finish(header);
+        let file = Rc::clone(&state.files[file]);
+        drop(state);
+        self.frames_written.set(self.frames_written.get() + 1);
+        self.bytes_written.set(self.bytes_written.get() + buffer.len() as u64);
+        let journal = Rc::clone(self);
+        rt::spawn(Queue::Foreground, async move {
+            let result = file.write_at(offset, buffer).await;
+            journal.finish_write(sequence, result);
+        });
+    }
+
+    /// Marks a frame as written and reports all frames durable that have no unwritten one before them.
+    fn finish_write(&self, sequence: u64, result: io::Result<AlignedBuffer>) {
+        let mut state = self.state.borrow_mut();
+        state.writing -= 1;
+        match result {
+            Ok(buffer) if state.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= 2 * FRAME_BYTES_WANTED => state.spare.push(buffer),
+            Ok(_) => {}
+            Err(error) => {
+                drop(state);
+                self.health.fail("journal write", error);
+                self.wake.notify();
+                return;
+            }
+        }
+        if self.health.is_offline() {
+            return;
+        }
+        if let Some(frame) = state.in_flight.iter_mut().find(|frame| frame.sequence == sequence) {
+            frame.written = true;
+        }
+        let notices = state.take_durable();
+        let low = state.low();
+        state.ring.free_below(low);
+        let idle = state.queue.is_empty() && state.in_flight.is_empty();
+        drop(state);
+        for notice in notices {
+            match notice {
+                Notice::Data { owner, end } => owner.journal_durable(end),
+                Notice::Control(done) => done.send(()),
+            }
+        }
+        self.wake.notify();
+        if idle {
+            self.idle.notify();
+        }
+    }
+
+    fn check_pressure(&self) {
+        if self.wanted_low().is_some() {
+            self.pressure.notify();
+        }
+    }
+
+    /// Drops all that waits, once nothing will be written any more: control entries' waiters see that.
+    fn abandon(&self) {
+        let mut state = self.state.borrow_mut();
+        let dropped = (std::mem::take(&mut state.queue), std::mem::take(&mut state.in_flight));
+        drop(state);
+        drop(dropped);
+        self.idle.notify();
+    }
+}
+
+impl State {
+    fn take_durable(&mut self) -> VecDeque<Notice> {
+        let mut notices = VecDeque::new();
+        while self.in_flight.front().is_some_and(|frame| frame.written) {
+            notices.extend(self.in_flight.pop_front().expect("there is a front").notices);
+        }
+        notices
+    }
+}
+
+impl Queued {
+    fn encoded_len(&self) -> usize {
+        match self {
+            Queued::Data { owner, records, .. } => super::entry::ENTRY_OVERHEAD_MAX + owner.topic().len() + records.len(),
+            Queued::Control { entry, .. } => entry.encoded_len(),
+        }
+    }
+}
+
+fn push(frame: &mut FrameBuilder, queued: Queued) -> Notice {
+    debug_assert!(frame.len() >= HEADER_SIZE);
+    match queued {
+        Queued::Data { owner, base, end, records } => {
+            let change = Change::Data { base, end, acknowledged: owner.acknowledged(), records };
+            frame.push(&Entry { id: owner.id(), topic: owner.topic(), change });
+            Notice::Data { owner, end }
+        }
+        Queued::Control { entry, done } => {
+            frame.push(&entry);
+            Notice::Control(done)
+        }
+    }
+}
+
+/// Makes one more file, then lets the writer use it.
+pub fn start_growth(journal: Rc<Journal>) {
+    rt::spawn(Queue::Background, async move {
+        let number = journal.state.borrow().ring.count();
+        let dir = journal.health.path();
+        let path = files::ring_path(dir, journal.shard, number);
+        let made = match files::make(&path, journal.file_bytes).await {
+            Ok(file) => fs::sync_dir(dir).await.map(|()| file),
+            Err(error) => Err(error),
+        };
+        let mut state = journal.state.borrow_mut();
+        state.growing = false;
+        match made {
+            Ok(file) => {
+                assert_eq!(state.ring.add_file(), state.files.len(), "one file is added at a time");
+                state.files.push(Rc::new(file));
+            }
+            // It goes on with what it has: the checkpoint frees space.
+            Err(error) => tracing::warn!(path = %path.display(), "the journal cannot grow: {error}"),
+        }
+        drop(state);
+        journal.wake.notify();
+    });
+}

@@ -1,0 +1,378 @@
+//! Opening a partition's directory: which segments there are, where the log ends, what was torn.
+//!
+//! After a clean stop the files are taken as they are. Otherwise the last segment is scanned, by CRC, from the last index checkpoint on, and what
+//! is no whole batch behind it is cut; all other segments were sealed and are whole. If the scan ends below what is known
+//! to have been durable, and the journal does not have the rest, nothing is cut and the partition stays offline.
+
+use super::checkpoint::Checkpoint;
+use super::dir::LogDir;
+use super::format::{OffsetIndex, SegmentFile, SegmentFileKind, TimeIndex, decode_producer_snapshot};
+use super::partition::{PartitionLog, State};
+use super::producer::ProducerStates;
+use super::segment::files::Files;
+use super::segment::scan::{HeaderWalk, ScanEnd, scan_batches};
+use super::segment::{MaxTimestamp, Segment, path};
+use super::{OpenError, TopicLogConfig, metadata, plain};
+use crate::rt::fs::DirEntry;
+use crate::rt::{SharedFile, fs, wall_clock};
+use crate::types::{LeaderEpoch, Offset, Timestamp, TopicPartitionId};
+use crate::wire::records::{BatchHeader, HEADER_SIZE, RecordBatch};
+use bytes::Bytes;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// A file with this name in a partition's directory keeps it offline; it says why.
+pub const DAMAGED_NAME: &str = "ringmill-damaged";
+const DAMAGED_BYTES_MAX: u64 = 64 << 10;
+const INDEX_BYTES_MAX: u64 = 1 << 30;
+const SNAPSHOT_BYTES_MAX: u64 = 256 << 20;
+
+/// What else is known of the partition that is loaded.
+pub struct Expectation<'a> {
+    /// The log directory was stopped cleanly: no scan.
+    pub clean: bool,
+    pub checkpoint: Checkpoint,
+    /// What the journal makes of a log that ends here.
+    pub reach: &'a dyn Fn(Offset) -> Offset,
+    /// All below had been acknowledged.
+    pub acknowledged: Offset,
+}
+
+/// Opens the partition's log, making its directory if it is missing.
+pub async fn load(
+    dir: &Rc<LogDir>,
+    id: TopicPartitionId,
+    topic: &str,
+    config: Rc<TopicLogConfig>,
+    expectation: &Expectation<'_>,
+) -> Result<Rc<PartitionLog>, OpenError> {
+    let partition_dir = dir.path_of(topic, id.partition);
+    let io = |error| OpenError::Io(partition_dir.clone(), error);
+    let mut listing = match fs::list_dir(&partition_dir).await {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(io(error)),
+    };
+    let fresh = listing.is_empty();
+    if !fresh {
+        check_not_damaged(&partition_dir, &listing).await?;
+        if metadata::belongs_to_another(&partition_dir, &listing, id.topic_id).await? {
+            metadata::set_aside(dir.health.path(), topic, id.partition).await?;
+            listing.clear();
+        }
+    }
+    if listing.is_empty() {
+        fs::create_dir_all(&partition_dir).await.map_err(io)?;
+    }
+    metadata::write_if_missing(&partition_dir, &listing, id.topic_id).await?;
+    let producer_expiration_ms = dir.config.producer_id_expiration_ms;
+    let loader = Loader { dir: partition_dir, listing, config: Rc::clone(&config), now: wall_clock(), producer_expiration_ms };
+    let (state, snapshot) = loader.state(expectation).await?;
+    let log = PartitionLog::new(Rc::clone(dir), id, topic, config, state, !fresh);
+    log.set_snapshot_offset(snapshot);
+    Ok(log)
+}
+
+async fn check_not_damaged(dir: &Path, listing: &[DirEntry]) -> Result<(), OpenError> {
+    if !listing.iter().any(|entry| entry.name == DAMAGED_NAME) {
+        return Ok(());
+    }
+    let path = dir.join(DAMAGED_NAME);
+    let why = fs::read_file(&path, DAMAGED_BYTES_MAX).await.map_err(|error| OpenError::Io(path.clone(), error))?;
+    Err(OpenError::Damaged(dir.to_path_buf(), String::from_utf8_lossy(&why).trim_end().to_string()))
+}
+
+/// Keeps the partition offline until somebody removes the file.
+pub async fn mark_damaged(dir: &Path, why: &str) -> Result<(), OpenError> {
+    let path = dir.join(DAMAGED_NAME);
+    fs::write_file(&path, format!("{why}\n").as_bytes()).await.map_err(|error| OpenError::Io(path, error))
+}
+
+struct Loader {
+    dir: PathBuf,
+    listing: Vec<DirEntry>,
+    config: Rc<TopicLogConfig>,
+    now: Timestamp,
+    producer_expiration_ms: i64,
+}
+
+/// The active segment as it was found.
+struct Active {
+    segment: Segment,
+    log_end: Offset,
+    scanned: Scanned,
+}
+
+/// What the batches of a scan say beside their place.
+#[derive(Clone, Default)]
+struct Scanned {
+    epochs: Vec<(LeaderEpoch, Offset)>,
+    producers: ProducerStates,
+    /// The producers have all below.
+    producers_end: Offset,
+}
+
+impl Scanned {
+    fn add(&mut self, header: &BatchHeader, batch: &Bytes) {
+        if self.epochs.last().is_none_or(|(epoch, _)| *epoch < header.leader_epoch) {
+            self.epochs.push((header.leader_epoch, header.base_offset));
+        }
+        if header.base_offset >= self.producers_end {
+            if let Ok(batch) = RecordBatch::split_from(&mut batch.clone()) {
+                let _ = self.producers.record(&batch);
+            }
+            self.producers_end = header.next_offset();
+        }
+    }
+}
+
+impl Loader {
+    async fn state(&self, expectation: &Expectation<'_>) -> Result<(State, Option<Offset>), OpenError> {
+        let bases = self.offsets_of(SegmentFileKind::Log);
+        let Some((&last, sealed)) = bases.split_last() else {
+            let start = expectation.checkpoint.log_start;
+            self.check_end(start, expectation, || "there is no segment".into())?;
+            let state = State::new(vec![Segment::new(start, self.now)], start, start);
+            return Ok((state, None));
+        };
+        let mut segments = Vec::with_capacity(bases.len());
+        for &base in sealed {
+            segments.push(self.sealed(base).await?);
+        }
+        let scanned = self.producers_below(&segments, last).await?;
+        let active = if expectation.clean {
+            self.active_clean(last, expectation, scanned).await?
+        } else {
+            self.active_scanned(last, expectation, scanned).await?
+        };
+        segments.push(active.segment);
+        let log_start = expectation.checkpoint.log_start.max(bases[0]).min(active.log_end);
+        let mut state = State::new(segments, log_start, active.log_end);
+        state.epochs = metadata::read_epochs(&self.dir, &self.listing, active.log_end).await?;
+        for (epoch, offset) in active.scanned.epochs {
+            state.epochs.assign(epoch, offset);
+        }
+        state.producers = active.scanned.producers;
+        Ok((state, self.offsets_of(SegmentFileKind::ProducerSnapshot).last().copied()))
+    }
+
+    /// The producers of the newest snapshot that can be read, brought up to the last segment if it is older.
+    async fn producers_below(&self, sealed: &[Segment], last: Offset) -> Result<Scanned, OpenError> {
+        let mut scanned = Scanned::default();
+        for offset in self.offsets_of(SegmentFileKind::ProducerSnapshot).into_iter().rev() {
+            let path = path(&self.dir, offset, SegmentFileKind::ProducerSnapshot);
+            let bytes = fs::read_file(&path, SNAPSHOT_BYTES_MAX).await.map_err(|error| self.io(error))?;
+            match decode_producer_snapshot(&bytes) {
+                Ok(entries) => {
+                    scanned.producers = ProducerStates::from_snapshot(&entries, self.now, self.producer_expiration_ms);
+                    scanned.producers_end = offset;
+                    break;
+                }
+                Err(error) => tracing::warn!(path = %path.display(), "passing over a snapshot of producers: {error}"),
+            }
+        }
+        if scanned.producers_end >= last {
+            return Ok(scanned);
+        }
+        for (index, segment) in sealed.iter().enumerate() {
+            let end = sealed.get(index + 1).map_or(last, |next| next.base);
+            if end > scanned.producers_end {
+                let file =
+                    Files::open_writer(&path(&self.dir, segment.base, SegmentFileKind::Log)).await.map_err(|error| self.io(error))?;
+                let visit = |header: &BatchHeader, _, batch: &Bytes| scanned.add(header, batch);
+                scan_batches(&file, 0, segment.size, segment.base, visit).await.map_err(|error| self.io(error))?;
+            }
+        }
+        scanned.epochs.clear();
+        Ok(scanned)
+    }
+
+    /// Offsets of the live files of a kind, ascending.
+    fn offsets_of(&self, kind: SegmentFileKind) -> Vec<Offset> {
+        let files = self.listing.iter().filter_map(|entry| SegmentFile::parse(&entry.name));
+        files.filter(|file| *file == SegmentFile::live(file.base_offset, kind)).map(|file| file.base_offset).collect()
+    }
+
+    fn len_of(&self, base: Offset, kind: SegmentFileKind) -> u64 {
+        let name = SegmentFile::live(base, kind).to_string();
+        self.listing.iter().find(|entry| entry.name == name).map_or(0, |entry| entry.len)
+    }
+
+    fn io(&self, error: io::Error) -> OpenError {
+        OpenError::Io(self.dir.clone(), error)
+    }
+
+    async fn sealed(&self, base: Offset) -> Result<Segment, OpenError> {
+        let size = self.len_of(base, SegmentFileKind::Log);
+        let mut segment = Segment::on_disk(base, size, true, self.now);
+        let (offsets, times) = (self.len_of(base, SegmentFileKind::OffsetIndex), self.len_of(base, SegmentFileKind::TimeIndex));
+        // Few bytes need no index; more without one is an index that was lost.
+        let lost = offsets == 0 && size > 4 * self.config.index_interval_bytes.max(1 << 20);
+        if lost || !offsets.is_multiple_of(8) || !times.is_multiple_of(12) {
+            self.rebuild_index(&mut segment).await?;
+        } else {
+            segment.resume_index(offsets, times, Timestamp::NONE);
+        }
+        Ok(segment)
+    }
+
+    /// Makes both indexes of a sealed segment anew from its batches' headers.
+    async fn rebuild_index(&self, segment: &mut Segment) -> Result<(), OpenError> {
+        let log = path(&self.dir, segment.base, SegmentFileKind::Log);
+        tracing::info!(segment = %log.display(), "rebuilding the index");
+        let file = SharedFile::open(&log).await.map_err(|error| self.io(error))?;
+        let mut rebuilt = Segment::new(segment.base, self.now);
+        let mut walk = HeaderWalk::new(&file, 0, segment.size);
+        while let Some((header, _, size)) = walk.next().await.map_err(|error| self.io(error))? {
+            rebuilt.append(&header, size as usize, self.config.index_interval_bytes);
+        }
+        rebuilt.index_max_timestamp();
+        for (kind, bytes) in
+            [(SegmentFileKind::OffsetIndex, rebuilt.index.offsets.bytes()), (SegmentFileKind::TimeIndex, rebuilt.index.times.bytes())]
+        {
+            plain::write(&path(&self.dir, segment.base, kind), bytes).await.map_err(|error| self.io(error))?;
+        }
+        let (offsets, times) = (rebuilt.index.offsets.bytes().len(), rebuilt.index.times.bytes().len());
+        rebuilt.index.persisted(segment.base, offsets, times);
+        *segment = Segment { sealed: true, written: rebuilt.size, ..rebuilt };
+        Ok(())
+    }
+
+    /// The last segment after a clean stop: from its last index entry to the file's end, headers only.
+    async fn active_clean(&self, base: Offset, expectation: &Expectation<'_>, scanned: Scanned) -> Result<Active, OpenError> {
+        let size = self.len_of(base, SegmentFileKind::Log);
+        let mut segment = Segment::new(base, self.now);
+        if size == 0 {
+            return Ok(Active { segment, log_end: base, scanned });
+        }
+        let log = path(&self.dir, base, SegmentFileKind::Log);
+        let file = SharedFile::open(&log).await.map_err(|error| self.io(error))?;
+        let position = self.resume_from_disk(&mut segment, size, Offset(i64::MAX)).await?;
+        let mut walk = HeaderWalk::new(&file, position, size);
+        let mut log_end = base;
+        let walked = async {
+            while let Some((header, _, size)) = walk.next().await? {
+                segment.append(&header, size as usize, self.config.index_interval_bytes);
+                log_end = header.next_offset();
+            }
+            Ok::<u64, io::Error>(walk.position())
+        };
+        let end = walked.await.unwrap_or(0);
+        if end != size || scanned.producers_end < log_end {
+            tracing::info!(segment = %log.display(), "index or producers' snapshot are not what a clean stop leaves: scanning");
+            return self.active_scanned(base, expectation, scanned).await;
+        }
+        segment.written = size;
+        segment.first_timestamp = self.first_timestamp(&file, size).await?;
+        Ok(Active { segment, log_end, scanned })
+    }
+
+    async fn first_timestamp(&self, file: &SharedFile, size: u64) -> Result<Option<Timestamp>, OpenError> {
+        let first = HeaderWalk::new(file, 0, size).next().await.map_err(|error| self.io(error))?;
+        Ok(first.map(|(header, _, _)| header.max_timestamp))
+    }
+
+    /// Takes the index entries below `upto` from disk; where the batch of the last one begins. Bad ones count as none.
+    async fn resume_from_disk(&self, segment: &mut Segment, log_size: u64, upto: Offset) -> Result<u64, OpenError> {
+        let base = segment.base;
+        let offsets = self.read_index(base, SegmentFileKind::OffsetIndex).await?;
+        let times = self.read_index(base, SegmentFileKind::TimeIndex).await?;
+        let index = OffsetIndex::new(base, &offsets);
+        let kept = (0..index.count()).take_while(|&entry| index.entry(entry).offset < upto).count();
+        let index = OffsetIndex::new(base, &offsets[..kept * 8]);
+        if kept == 0 || index.check_all(log_size).is_err() {
+            return Ok(0);
+        }
+        let time_index = TimeIndex::new(base, &times);
+        let kept_times = (0..time_index.count()).take_while(|&entry| time_index.entry(entry).offset < upto).count();
+        let time_index = TimeIndex::new(base, &times[..kept_times * 12]);
+        let last = time_index.last();
+        let last = last.filter(|_| time_index.check_all(Offset(i64::MAX)).is_ok());
+        let times_on_disk = if last.is_some() { kept_times as u64 * 12 } else { 0 };
+        segment.resume_index(kept as u64 * 8, times_on_disk, last.map_or(Timestamp::NONE, |last| last.timestamp));
+        segment.max_timestamp = last.map(|last| MaxTimestamp { timestamp: last.timestamp, offset: last.offset });
+        let position = index.last().map_or(0, |last| u64::from(last.position));
+        segment.size = position;
+        Ok(position)
+    }
+
+    async fn read_index(&self, base: Offset, kind: SegmentFileKind) -> Result<Bytes, OpenError> {
+        if self.len_of(base, kind) == 0 {
+            return Ok(Bytes::new());
+        }
+        fs::read_file(&path(&self.dir, base, kind), INDEX_BYTES_MAX).await.map_err(|error| self.io(error))
+    }
+
+    /// The last segment after a crash.
+    async fn active_scanned(&self, base: Offset, expectation: &Expectation<'_>, scanned: Scanned) -> Result<Active, OpenError> {
+        let log = path(&self.dir, base, SegmentFileKind::Log);
+        let file = Files::open_writer(&log).await.map_err(|error| self.io(error))?;
+        let size = file.len().await.map_err(|error| self.io(error))?;
+        // Index entries are on disk before a clean stop only with a snapshot, whose offset says how far all was durable then.
+        let checkpointed = Some(scanned.producers_end).filter(|offset| *offset > base);
+        let start_over = || Active { segment: Segment::new(base, self.now), log_end: base, scanned: scanned.clone() };
+        let mut active = start_over();
+        let mut end = ScanEnd { position: 0, next_offset: base, stop: None };
+        for from in [checkpointed, None] {
+            active = start_over();
+            let start = match from {
+                Some(upto) => self.resume_from_disk(&mut active.segment, size, upto).await?,
+                None => 0,
+            };
+            end = self.scan(&file, start, size, &mut active).await?;
+            if end.position > start || start == 0 {
+                break;
+            }
+        }
+        active.log_end = end.next_offset;
+        let snapshot = checkpointed.unwrap_or(base);
+        self.check_end_from(active.log_end, snapshot, expectation, || {
+            let why = end.stop.as_ref().map_or_else(|| "the file ends".into(), ToString::to_string);
+            format!("{} at position {}: {why}", log.display(), end.position)
+        })?;
+        if end.position < size {
+            file.truncate(end.position).await.map_err(|error| self.io(error))?;
+            file.sync().await.map_err(|error| self.io(error))?;
+        }
+        active.segment.written = end.position;
+        if active.segment.first_timestamp.is_none() && end.position > 0 {
+            let first = file.read_at(0, HEADER_SIZE).await.map_err(|error| self.io(error))?;
+            active.segment.first_timestamp = BatchHeader::read(&first).map(|header| header.max_timestamp);
+        }
+        Ok(active)
+    }
+
+    async fn scan(&self, file: &crate::rt::File, start: u64, size: u64, active: &mut Active) -> Result<ScanEnd, OpenError> {
+        let interval = self.config.index_interval_bytes;
+        let base = active.segment.base;
+        let scanned = scan_batches(file, start, size, base, |header, _, batch| {
+            active.segment.append(header, batch.len(), interval);
+            active.scanned.add(header, batch);
+        });
+        scanned.await.map_err(|error| self.io(error))
+    }
+
+    /// Whether a log that ends here has all it must have, with what the journal adds.
+    fn check_end(&self, end: Offset, expectation: &Expectation<'_>, place: impl FnOnce() -> String) -> Result<(), OpenError> {
+        self.check_end_from(end, Offset(0), expectation, place)
+    }
+
+    /// As above; a snapshot of producers is written only when all below it is durable.
+    fn check_end_from(
+        &self,
+        end: Offset,
+        snapshot: Offset,
+        expectation: &Expectation<'_>,
+        place: impl FnOnce() -> String,
+    ) -> Result<(), OpenError> {
+        let required = snapshot.max(expectation.acknowledged);
+        let required = required.max(expectation.checkpoint.recovery_point.max(expectation.checkpoint.log_start));
+        let reached = (expectation.reach)(end);
+        if reached >= required {
+            return Ok(());
+        }
+        let what = format!("offsets up to {required} had been acknowledged, only those below {reached} are there; {}", place());
+        Err(OpenError::Damaged(self.dir.clone(), what))
+    }
+}

@@ -1,0 +1,148 @@
+//! A shard's background tasks: the flusher, the checkpointer of each journal, the watch over health and space.
+
+use super::checkpoint::{self, BASE_NAME, Checkpoint, Checkpoints};
+use super::dir::LogDir;
+use super::tasks::for_each;
+use super::{LogStore, PartitionLog};
+use crate::rt::sync::{QueueReceiver, Semaphore};
+use crate::rt::{self, Queue, fs};
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+const FLUSHES_AT_ONCE: u64 = 4;
+const CHECKPOINT_FLUSHES_AT_ONCE: u64 = 8;
+/// From so many files on, one sync of the file system is cheaper than one for each.
+const SINGLE_SYNCS_MAX: usize = 16;
+const SPACE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_millis(5);
+
+/// Starts all of them; they end when the store closes.
+pub fn start(store: &Rc<LogStore>, flushes: QueueReceiver<Rc<PartitionLog>>) {
+    rt::spawn(Queue::Flush, flush_tails(flushes));
+    for dir in store.log_dirs() {
+        rt::spawn(Queue::Flush, checkpoint_journal(Rc::downgrade(store), Rc::clone(dir)));
+        rt::spawn(Queue::Background, watch_health(Rc::downgrade(store), Rc::clone(dir)));
+        rt::spawn(Queue::Background, watch_space(Rc::downgrade(store), Rc::clone(dir)));
+    }
+}
+
+/// Writes the tails of partitions that ask for it.
+async fn flush_tails(mut flushes: QueueReceiver<Rc<PartitionLog>>) {
+    let slots = Semaphore::new(FLUSHES_AT_ONCE);
+    while let Some(log) = flushes.receive().await {
+        let slot = slots.acquire(1).await;
+        rt::spawn(Queue::Flush, async move {
+            // What fails here took the directory offline, or is tried again when there is space.
+            let _ = log.flush(false).await;
+            drop(slot);
+        });
+    }
+}
+
+/// Frees journal space whenever it gets scarce.
+async fn checkpoint_journal(store: Weak<LogStore>, dir: Rc<LogDir>) {
+    let Some(journal) = dir.journal.clone() else { return };
+    loop {
+        let pressure = journal.listen_pressure();
+        let Some(store) = store.upgrade().filter(|store| !store.is_closing()) else { return };
+        if dir.health.is_offline() {
+            return;
+        }
+        let Some(low) = journal.wanted_low() else {
+            drop(store);
+            pressure.await;
+            continue;
+        };
+        checkpoint(&store, &dir, low).await;
+        drop(store);
+        if journal.wanted_low() == Some(low) {
+            // Nothing was freed: writes under way hold it, or the disk is full.
+            rt::sleep(RETRY_INTERVAL).await;
+        }
+    }
+}
+
+/// Brings everything in journal frames below `low` into durable segments.
+async fn checkpoint(store: &LogStore, dir: &Rc<LogDir>, low: u64) {
+    let logs: Vec<Rc<PartitionLog>> =
+        dir.dirty.borrow().values().filter(|log| log.held_frame().is_some_and(|held| held < low)).cloned().collect();
+    let (count, bytes) = (logs.len() as u64, logs.iter().map(|log| log.unwritten_bytes()).sum::<u64>());
+    let together = logs.len() > SINGLE_SYNCS_MAX;
+    for_each(Queue::Flush, logs.clone(), CHECKPOINT_FLUSHES_AT_ONCE, move |log| async move {
+        let _ = log.flush(!together).await;
+    })
+    .await;
+    if together {
+        sync_together(dir, &logs).await;
+    }
+    // Small writes to many partitions: a longer journal makes them larger.
+    if let Some(journal) = dir.journal.as_ref().filter(|_| count > 1 && bytes / count < dir.config.tail_flush_bytes / 2) {
+        journal.grow();
+    }
+    if !dir.health.is_offline() {
+        write_checkpoints(store, dir).await;
+    }
+}
+
+async fn sync_together(dir: &LogDir, logs: &[Rc<PartitionLog>]) {
+    let marks: Vec<_> = logs.iter().map(|log| log.sync_mark()).collect();
+    if let Err(error) = fs::sync_filesystem(dir.health.path()).await {
+        return dir.health.fail("syncing the file system", error);
+    }
+    for (log, (end, entries)) in logs.iter().zip(marks) {
+        log.note_synced(end, entries);
+    }
+}
+
+/// Writes recovery points and log start offsets, and lets go of the journal's log start entries that are in them.
+async fn write_checkpoints(store: &LogStore, dir: &LogDir) {
+    let holds = dir.take_log_start_holds();
+    let mut checkpoints = Checkpoints::new();
+    for log in store.partitions().iter().filter(|log| std::ptr::eq(Rc::as_ptr(log.dir()), dir) && log.has_news()) {
+        checkpoints.insert(log.id(), Checkpoint { recovery_point: log.synced_end(), log_start: log.log_start() });
+    }
+    let path = dir.health.path().join(format!("{BASE_NAME}-{}", store.shard()));
+    match fs::write_file(&path, &checkpoint::encode(&checkpoints)).await {
+        Ok(()) => dir.release_log_start_holds(holds),
+        Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+            dir.health.set_full(true);
+            dir.return_log_start_holds(holds);
+        }
+        Err(error) => dir.health.fail("writing a checkpoint", error),
+    }
+}
+
+/// Wakes everybody who waits for a directory that went offline.
+async fn watch_health(store: Weak<LogStore>, dir: Rc<LogDir>) {
+    loop {
+        let changed = dir.health.listen();
+        let Some(store) = store.upgrade().filter(|store| !store.is_closing()) else { return };
+        if dir.health.is_offline() {
+            dir.memory.stop_waiting();
+            store.partitions().iter().for_each(|log| log.wake());
+            return;
+        }
+        drop(store);
+        changed.await;
+    }
+}
+
+/// Refuses appends while there is too little space; tries again what did not fit.
+async fn watch_space(store: Weak<LogStore>, dir: Rc<LogDir>) {
+    loop {
+        let journaled = dir.journal.as_ref().map_or(0, |journal| journal.used_bytes());
+        match fs::free_space(dir.health.path()).await {
+            Ok(free) => dir.health.set_full(free < dir.config.disk_reserve_bytes + journaled),
+            Err(error) => tracing::warn!(dir = %dir.health.path().display(), "asking for free space: {error}"),
+        }
+        if !dir.health.is_full() {
+            let waiting: Vec<_> =
+                dir.dirty.borrow().values().filter(|log| log.unwritten_bytes() >= dir.config.tail_flush_bytes).cloned().collect();
+            waiting.iter().for_each(|log| log.want_flush());
+        }
+        rt::sleep(SPACE_CHECK_INTERVAL).await;
+        if store.upgrade().is_none_or(|store| store.is_closing()) {
+            return;
+        }
+    }
+}

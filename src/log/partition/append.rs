@@ -1,0 +1,184 @@
+//! Appending: checks, offsets, one copy into the tail, the journal's queue. Synchronous.
+
+use super::PartitionLog;
+use super::state::TailBatch;
+use crate::log::format::encode_producer_snapshot;
+use crate::log::producer::Verdict;
+use crate::log::segment::Segment;
+use crate::log::{AppendError, TimestampType, TopicLogConfig};
+use crate::types::{ErrorCode, LeaderEpoch, Offset, Timestamp};
+use crate::wire::records::{self, BatchHeader, RecordBatch, frame};
+use bytes::{Bytes, BytesMut};
+use std::rc::Rc;
+
+/// What an append did; offsets are inclusive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Appended {
+    pub first_offset: Offset,
+    pub last_offset: Offset,
+    /// The broker's time for topics with LogAppendTime, else [`Timestamp::NONE`].
+    pub log_append_time: Timestamp,
+    pub log_start_offset: Offset,
+    /// The producer had sent this batch before: the offsets are the first append's and nothing was added.
+    pub duplicate: bool,
+}
+
+impl PartitionLog {
+    /// Appends one or more valid version-2 batches (whole, checked by the caller: CRC, counts, offsets from zero) as the leader.
+    /// Assigns offsets and the epoch, checks idempotent producers' sequences; all or nothing. In memory only: see [`Self::wait_durable`].
+    pub fn append(&self, records: &[u8], leader_epoch: LeaderEpoch, now: Timestamp) -> Result<Appended, AppendError> {
+        self.check_appendable()?;
+        let config = self.config();
+        let headers = parse(records, &config)?;
+        let log_append_time = match config.message_timestamp_type {
+            TimestampType::LogAppendTime => now,
+            TimestampType::CreateTime => Timestamp::NONE,
+        };
+        if let Some(duplicate) = self.check_producers(&headers, log_append_time)? {
+            return Ok(duplicate);
+        }
+        let first_offset = self.log_end();
+        let mut copy = BytesMut::from(records);
+        let mut base = first_offset;
+        for (mut header, size) in headers {
+            let mut batch = copy.split_to(size);
+            header.base_offset = base;
+            header.leader_epoch = leader_epoch;
+            if log_append_time != Timestamp::NONE {
+                stamp_append_time(&mut header, &mut batch, now);
+            }
+            records::stamp(&mut batch, base, leader_epoch);
+            base = header.next_offset();
+            self.take_batch(&header, batch.freeze(), now, &config);
+        }
+        self.after_append(&config);
+        Ok(Appended { first_offset, last_offset: base.plus(-1), log_append_time, log_start_offset: self.log_start(), duplicate: false })
+    }
+
+    /// Appends a batch that has its offsets and epoch, as replay finds it in the journal. It must begin at or above the log end.
+    pub(in crate::log) fn append_replayed(&self, header: &BatchHeader, batch: Bytes, now: Timestamp) {
+        assert!(header.base_offset >= self.log_end(), "replay goes upwards");
+        let config = self.config();
+        self.take_batch(header, batch, now, &config);
+        self.after_append(&config);
+    }
+
+    /// Refuses batches whose producer's epoch or sequence is wrong; the first append's answer for one that was appended before.
+    fn check_producers(&self, headers: &[(BatchHeader, usize)], log_append_time: Timestamp) -> Result<Option<Appended>, AppendError> {
+        let state = self.state.borrow();
+        for (header, _) in headers.iter().filter(|(header, _)| header.has_producer_id()) {
+            match state.producers.check(header) {
+                Verdict::Accept => {}
+                Verdict::Refuse(code) => return Err(AppendError::Rejected(code)),
+                Verdict::Duplicate { first_offset, last_offset, timestamp } => {
+                    let log_append_time = if log_append_time == Timestamp::NONE { Timestamp::NONE } else { timestamp };
+                    return Ok(Some(Appended {
+                        first_offset,
+                        last_offset,
+                        log_append_time,
+                        log_start_offset: state.log_start,
+                        duplicate: true,
+                    }));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn check_appendable(&self) -> Result<(), AppendError> {
+        if self.is_offline() || self.dir.health.is_full() { Err(AppendError::Storage) } else { Ok(()) }
+    }
+
+    /// Puts a stamped batch at the log's end: segment and index, tail, journal.
+    fn take_batch(&self, header: &BatchHeader, bytes: Bytes, now: Timestamp, config: &TopicLogConfig) {
+        let mut guard = self.state.borrow_mut();
+        let state = &mut *guard;
+        let (base, end, size) = (header.base_offset, header.next_offset(), bytes.len());
+        if state.active().is_full_for(config, header, size, now) {
+            let snapshot = encode_producer_snapshot(state.producers.to_snapshot());
+            let rolled = state.active();
+            rolled.index_max_timestamp();
+            rolled.snapshot_at_end = Some(snapshot.into());
+            state.segments.push(Segment::new(base, now));
+        }
+        let segment = state.active();
+        segment.append(header, size, config.index_interval_bytes);
+        let segment_base = segment.base;
+        if state.epochs.assign(header.leader_epoch, base) {
+            self.epochs_changed.set(true);
+        }
+        if let Ok(batch) = RecordBatch::split_from(&mut bytes.clone()) {
+            let _ = state.producers.record(&batch);
+        }
+        state.tail.push_back(TailBatch { base, end, segment: segment_base, bytes: bytes.clone() });
+        state.log_end = end;
+        state.unwritten_bytes += size as u64;
+        drop(guard);
+        self.journal(base, end, bytes);
+        self.dir.memory.add(self.this.clone(), end, size);
+    }
+
+    /// Queues the batch to the journal, or leaves it to its segment if it is too large (or there is no journal).
+    fn journal(&self, base: Offset, end: Offset, bytes: Bytes) {
+        let journal = self.dir.journal.as_ref().filter(|journal| bytes.len() <= journal.records_len_max());
+        let (Some(journal), Some(this)) = (journal, self.this.upgrade()) else {
+            self.state.borrow_mut().bypassed.push_back((base, end));
+            return;
+        };
+        let sequence = journal.append(this, base, end, bytes);
+        let mut state = self.state.borrow_mut();
+        state.needs_frame(end, sequence);
+        if state.hold.is_none() {
+            state.hold = Some(sequence);
+            journal.hold(sequence);
+        }
+    }
+
+    fn after_append(&self, config: &TopicLogConfig) {
+        self.touched.set(true);
+        let Some(this) = self.this.upgrade() else { return };
+        self.dir.dirty.borrow_mut().entry(self.id).or_insert_with(|| Rc::clone(&this));
+        let state = self.state.borrow();
+        let rolled = state.segments.len() > 1 && !state.segments[state.segments.len() - 2].sealed;
+        let bypass = self.dir.journal.is_some() && !state.bypassed.is_empty();
+        let wanted = state.unwritten_bytes >= self.dir.config.tail_flush_bytes || rolled || bypass || self.dir.memory.is_short();
+        drop(state);
+        if wanted {
+            self.want_flush();
+        }
+        if !config.is_durable() {
+            self.advanced.notify();
+        }
+    }
+}
+
+/// The headers and sizes of the batches in `records`, all of them acceptable.
+fn parse(records: &[u8], config: &TopicLogConfig) -> Result<Vec<(BatchHeader, usize)>, AppendError> {
+    let mut headers = Vec::with_capacity(1);
+    let mut rest = records;
+    while !rest.is_empty() {
+        let (header, size) = frame(rest).map_err(|_| AppendError::Rejected(ErrorCode::CorruptMessage))?;
+        if size as u64 > config.max_message_bytes {
+            return Err(AppendError::Rejected(ErrorCode::MessageTooLarge));
+        }
+        if size as u64 > config.segment_bytes {
+            return Err(AppendError::Rejected(ErrorCode::RecordListTooLarge));
+        }
+        if header.last_offset_delta < 0 {
+            return Err(AppendError::Rejected(ErrorCode::CorruptMessage));
+        }
+        headers.push((header, size));
+        rest = &rest[size..];
+    }
+    if headers.is_empty() { Err(AppendError::Rejected(ErrorCode::CorruptMessage)) } else { Ok(headers) }
+}
+
+/// Kafka's way: type and time in the header, records as they came, a new CRC.
+fn stamp_append_time(header: &mut BatchHeader, batch: &mut [u8], now: Timestamp) {
+    header.max_timestamp = now;
+    header.attributes = header.attributes.with_timestamp_type(records::TimestampType::LogAppendTime);
+    batch[..records::HEADER_SIZE].copy_from_slice(&header.to_bytes());
+    // The CRC covers everything from the attributes on, 4 bytes behind its own field.
+    header.crc = crc32c::crc32c(&batch[21..]);
+    batch[..records::HEADER_SIZE].copy_from_slice(&header.to_bytes());
+}

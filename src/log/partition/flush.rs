@@ -1,0 +1,380 @@
+//! From the tail into segment files: large direct writes, seal at roll, sync, indexes and snapshots.
+//!
+//! Order of a roll, each step durable before the next: all bytes of the old segment, padding cut, its indexes and the producers' snapshot,
+//! then the new file. So every segment but the last is whole after any crash.
+
+use super::PartitionLog;
+use super::state::FlushStep;
+use crate::log::format::{LEADER_EPOCH_CHECKPOINT, SegmentFileKind, encode_leader_epoch_checkpoint, encode_producer_snapshot};
+use crate::log::segment::files::{Files, SegmentWriter};
+use crate::log::segment::path;
+use crate::rt::{AlignedBuffer, fs};
+use crate::types::Offset;
+use bytes::Bytes;
+use std::io;
+use std::path::Path;
+
+/// One write at most.
+const WRITE_BYTES_MAX: u64 = 4 << 20;
+/// The file grows by half its size, between these.
+const GROWTH_BYTES_MIN: u64 = 64 << 10;
+const GROWTH_BYTES_MAX: u64 = 64 << 20;
+/// Indexes and snapshot of the active segment are written once so much was added since, which bounds the scan after a crash.
+const INDEX_CHECKPOINT_BYTES: u64 = 64 << 20;
+
+/// Why a flush did not finish. What was not written stays in memory (and in the journal).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FlushError {
+    /// The log directory is offline now.
+    Offline,
+    /// There was no space; to be tried again.
+    Full,
+}
+
+impl PartitionLog {
+    /// Writes to segments all that was appended before the call; with `sync`, or if something bypassed the journal, makes it durable there.
+    pub(in crate::log) async fn flush(&self, sync: bool) -> Result<(), FlushError> {
+        let _one = self.flush_lock.acquire(1).await;
+        self.flush_wanted.set(false);
+        let target = self.log_end();
+        let checkpoint = self.index_checkpoint_due().then(|| self.snapshot());
+        loop {
+            self.check_online()?;
+            let step = self.state.borrow().next_flush(target, WRITE_BYTES_MAX);
+            match step {
+                FlushStep::Write { segment, position, batches, bytes, end } => {
+                    self.write(segment, position, &batches).await?;
+                    self.note_written(segment, position + bytes, bytes, end);
+                }
+                FlushStep::Seal { segment } => self.seal(segment).await?,
+                FlushStep::Done => break,
+            }
+            crate::rt::yield_if_needed().await;
+        }
+        let bypassed = !self.state.borrow().bypassed.is_empty();
+        if sync || bypassed || checkpoint.is_some() {
+            self.sync_active().await?;
+        }
+        if let Some(snapshot) = checkpoint {
+            self.write_index_checkpoint(target, snapshot).await?;
+        }
+        Ok(())
+    }
+
+    fn check_online(&self) -> Result<(), FlushError> {
+        if self.dir.health.is_offline() { Err(FlushError::Offline) } else { Ok(()) }
+    }
+
+    /// A failed operation takes the directory offline.
+    fn fail(&self, what: &str, error: io::Error) -> FlushError {
+        self.dir.health.fail(format_args!("{}-{}: {what}", self.topic, self.id.partition), error);
+        FlushError::Offline
+    }
+
+    async fn writer(&self, base: Offset) -> Result<SegmentWriter, FlushError> {
+        if let Some(writer) = self.dir.files.take_writer(&self.key(base)) {
+            return Ok(writer);
+        }
+        let written = self.state.borrow_mut().segment_mut(base).written;
+        let file = path(&self.path(), base, SegmentFileKind::Log);
+        self.open_writer(&file, written).await.map_err(|error| self.fail("opening a segment", error))
+    }
+
+    async fn open_writer(&self, file: &Path, written: u64) -> io::Result<SegmentWriter> {
+        let opened = Files::open_writer(file).await?;
+        if written == 0 {
+            self.entries_made.set(self.entries_made.get() + 1);
+        }
+        let allocated = opened.len().await?;
+        let partial_len = written % opened.alignment() as u64;
+        let partial = opened.read_at(written - partial_len, partial_len as usize).await?.to_vec();
+        if partial.len() as u64 != partial_len || allocated < written {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{} is shorter than {written} bytes", file.display())));
+        }
+        Ok(SegmentWriter { file: opened, allocated, partial })
+    }
+
+    /// Writes batches to a segment at its logical end, `position`.
+    async fn write(&self, base: Offset, position: u64, batches: &[Bytes]) -> Result<(), FlushError> {
+        let mut writer = self.writer(base).await?;
+        let alignment = writer.file.alignment();
+        let len: usize = writer.partial.len() + batches.iter().map(Bytes::len).sum::<usize>();
+        let start = position - writer.partial.len() as u64;
+        assert!(start.is_multiple_of(alignment as u64), "a write begins at a block");
+        let end = start + len.next_multiple_of(alignment) as u64;
+        if let Err(error) = grow(&mut writer, end, position, alignment as u64).await {
+            self.dir.files.put_writer(self.key(base), writer);
+            return Err(self.allocation_failed(error));
+        }
+        let mut buffer = AlignedBuffer::with_capacity(len.next_multiple_of(alignment));
+        buffer.extend_from_slice(&writer.partial);
+        batches.iter().for_each(|batch| buffer.extend_from_slice(batch));
+        buffer.pad_to(alignment);
+        let buffer = writer.file.write_at(start, buffer).await.map_err(|error| self.fail("writing a segment", error))?;
+        writer.partial = buffer.as_slice()[len - len % alignment..len].to_vec();
+        writer.allocated = writer.allocated.max(end);
+        self.dir.files.put_writer(self.key(base), writer);
+        Ok(())
+    }
+
+    fn allocation_failed(&self, error: io::Error) -> FlushError {
+        if error.kind() == io::ErrorKind::StorageFull {
+            self.dir.health.set_full(true);
+            return FlushError::Full;
+        }
+        self.fail("growing a segment", error)
+    }
+
+    fn note_written(&self, base: Offset, written: u64, bytes: u64, end: Offset) {
+        let mut state = self.state.borrow_mut();
+        state.segment_mut(base).written = written;
+        state.written_end = end;
+        state.unwritten_bytes -= bytes;
+        drop(state);
+        self.dir.memory.written(bytes);
+    }
+
+    /// Completes a segment behind which another one was begun.
+    async fn seal(&self, base: Offset) -> Result<(), FlushError> {
+        self.cut_padding(base).await?;
+        let mut state = self.state.borrow_mut();
+        let segment = state.segment_mut(base);
+        segment.index_max_timestamp();
+        let snapshot = segment.snapshot_at_end.take();
+        let (offsets, times) = (segment.index.offsets.bytes().to_vec(), segment.index.times.bytes().to_vec());
+        let index = state.segment_index(base);
+        let end = state.segment_end(index);
+        drop(state);
+        self.write_indexes(base, offsets, times, true).await.map_err(|error| self.fail("writing indexes", error))?;
+        if let Some(snapshot) = snapshot {
+            self.write_snapshot(end, &snapshot, true).await.map_err(|error| self.fail("writing a snapshot", error))?;
+        }
+        self.write_epochs().await?;
+        let entries = self.entries_made.get();
+        self.sync_entries().await?;
+        let mut state = self.state.borrow_mut();
+        state.segment_mut(base).sealed = true;
+        drop(state);
+        self.note_synced(end, entries);
+        Ok(())
+    }
+
+    /// The file ends where the log does, durably.
+    async fn cut_padding(&self, base: Offset) -> Result<(), FlushError> {
+        let writer = self.writer(base).await?;
+        let written = self.state.borrow_mut().segment_mut(base).written;
+        let cut = async {
+            if writer.allocated != written {
+                writer.file.truncate(written).await?;
+            }
+            writer.file.sync().await
+        };
+        cut.await.map_err(|error| self.fail("closing a segment", error))
+    }
+
+    /// Makes what is written of the active segment durable.
+    async fn sync_active(&self) -> Result<(), FlushError> {
+        let (base, end, empty) = {
+            let mut state = self.state.borrow_mut();
+            let end = state.written_end;
+            let active = state.active();
+            (active.base, end, active.written == 0)
+        };
+        let entries = self.entries_made.get();
+        if !empty {
+            let writer = self.writer(base).await?;
+            let synced = writer.file.sync().await;
+            self.dir.files.put_writer(self.key(base), writer);
+            synced.map_err(|error| self.fail("syncing a segment", error))?;
+        }
+        self.sync_entries().await?;
+        self.note_synced(end, entries);
+        Ok(())
+    }
+
+    /// Makes the entries of its directory, and its own in the log directory, durable.
+    async fn sync_entries(&self) -> Result<(), FlushError> {
+        let made = self.entries_made.get();
+        if self.entries_durable.get() == made {
+            return Ok(());
+        }
+        fs::sync_dir(&self.path()).await.map_err(|error| self.fail("syncing the directory", error))?;
+        if self.entries_durable.get() == 0 {
+            fs::sync_dir(self.dir.health.path()).await.map_err(|error| self.fail("syncing the log directory", error))?;
+        }
+        self.entries_durable.set(made);
+        Ok(())
+    }
+
+    /// What a later sync of the whole file system will have made durable: the written end, and the directory entries made.
+    pub(in crate::log) fn sync_mark(&self) -> (Offset, u32) {
+        (self.state.borrow().written_end, self.entries_made.get())
+    }
+
+    /// All below `end` is durable in segments, and so are the first `entries` directory entries.
+    pub(in crate::log) fn note_synced(&self, end: Offset, entries: u32) {
+        self.entries_durable.set(self.entries_durable.get().max(entries));
+        let mut state = self.state.borrow_mut();
+        state.synced_end = state.synced_end.max(end);
+        let moved = state.advance_durable();
+        let (before, wanted) = (state.hold, state.wanted_hold());
+        state.hold = wanted;
+        let clean = state.synced_end == state.log_end;
+        drop(state);
+        if before != wanted {
+            if let (Some(journal), Some(sequence)) = (&self.dir.journal, wanted) {
+                journal.hold(sequence);
+            }
+            self.release(before);
+        }
+        if clean {
+            self.dir.dirty.borrow_mut().remove(&self.id);
+        }
+        if moved {
+            self.wake();
+        }
+    }
+
+    fn index_checkpoint_due(&self) -> bool {
+        let state = self.state.borrow();
+        let active = state.segments.last().expect("a log has a segment");
+        // Every index entry stands for at least an interval of bytes, so the entries in memory measure what was added.
+        let first = active.index.offsets.index().count().checked_sub(1).map(|_| active.index.offsets.index().entry(0).position);
+        first.is_some_and(|first| active.size - u64::from(first) > INDEX_CHECKPOINT_BYTES)
+    }
+
+    /// The producers' state at the log end, encoded.
+    pub(in crate::log) fn snapshot(&self) -> Bytes {
+        encode_producer_snapshot(self.state.borrow().producers.to_snapshot()).into()
+    }
+
+    /// Writes index entries and the snapshot for all below `end`, which is synced.
+    async fn write_index_checkpoint(&self, end: Offset, snapshot: Bytes) -> Result<(), FlushError> {
+        let (base, offsets, times) = {
+            let mut state = self.state.borrow_mut();
+            let active = state.active();
+            if active.base >= end {
+                return Ok(());
+            }
+            let (mut offsets, mut times) = (active.index.offsets.clone(), active.index.times.clone());
+            offsets.truncate_to(end);
+            times.truncate_to(end);
+            (active.base, offsets.bytes().to_vec(), times.bytes().to_vec())
+        };
+        let written = async {
+            self.write_indexes(base, offsets, times, true).await?;
+            self.write_snapshot(end, &snapshot, true).await
+        };
+        written.await.map_err(|error| self.fail("writing an index checkpoint", error))
+    }
+
+    /// Puts index entries that are in memory behind those on disk.
+    async fn write_indexes(&self, base: Offset, offsets: Vec<u8>, times: Vec<u8>, durable: bool) -> io::Result<()> {
+        let (offsets_on_disk, times_on_disk) = {
+            let mut state = self.state.borrow_mut();
+            let index = &state.segment_mut(base).index;
+            (index.offsets_on_disk, index.times_on_disk)
+        };
+        let dir = self.path();
+        extend_file(&path(&dir, base, SegmentFileKind::OffsetIndex), offsets_on_disk, &offsets, durable).await?;
+        extend_file(&path(&dir, base, SegmentFileKind::TimeIndex), times_on_disk, &times, durable).await?;
+        self.dir.files.forget_maps(&self.key(base));
+        self.state.borrow_mut().segment_mut(base).index.persisted(base, offsets.len(), times.len());
+        Ok(())
+    }
+
+    /// Writes the snapshot of the producers at `end` and removes the one before it that no segment begins at.
+    async fn write_snapshot(&self, end: Offset, snapshot: &[u8], durable: bool) -> io::Result<()> {
+        let dir = self.path();
+        write_file(&path(&dir, end, SegmentFileKind::ProducerSnapshot), snapshot, durable).await?;
+        let before = self.snapshot_offset.replace(Some(end)).filter(|before| *before != end);
+        if let Some(before) = before {
+            let is_base = self.state.borrow().segments.iter().any(|segment| segment.base == before);
+            if !is_base {
+                fs::remove_file(&path(&dir, before, SegmentFileKind::ProducerSnapshot)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_epochs(&self) -> Result<(), FlushError> {
+        if !self.epochs_changed.replace(false) {
+            return Ok(());
+        }
+        let contents = encode_leader_epoch_checkpoint(self.state.borrow().epochs.entries());
+        let path = self.path().join(LEADER_EPOCH_CHECKPOINT);
+        fs::write_file(&path, contents.as_bytes()).await.map_err(|error| self.fail("writing leader epochs", error))
+    }
+
+    /// Clean stop: everything in segments, padding cut, indexes and snapshot written. Durable once the file system was synced.
+    pub(in crate::log) async fn finish(&self) -> Result<(), FlushError> {
+        self.close();
+        self.flush(false).await?;
+        let _one = self.flush_lock.acquire(1).await;
+        if !self.touched.replace(false) {
+            return Ok(());
+        }
+        let (base, end) = {
+            let mut state = self.state.borrow_mut();
+            let end = state.log_end;
+            let active = state.active();
+            active.index_max_timestamp();
+            (active.base, end)
+        };
+        self.cut_padding(base).await?;
+        let (offsets, times) = {
+            let mut state = self.state.borrow_mut();
+            let index = &state.active().index;
+            (index.offsets.bytes().to_vec(), index.times.bytes().to_vec())
+        };
+        let snapshot = self.snapshot();
+        let written = async {
+            self.write_indexes(base, offsets, times, false).await?;
+            self.write_snapshot(end, &snapshot, false).await
+        };
+        written.await.map_err(|error| self.fail("writing indexes at the stop", error))?;
+        self.write_epochs().await?;
+        self.note_synced(end, self.entries_made.get());
+        Ok(())
+    }
+
+    /// Waits for the flush under way and keeps others out for ever: the directory is about to go.
+    pub(in crate::log) async fn lock_for_deletion(&self) {
+        std::mem::forget(self.flush_lock.acquire(1).await);
+    }
+}
+
+/// Allocates ahead of a write that goes up to `end`.
+async fn grow(writer: &mut SegmentWriter, end: u64, size: u64, alignment: u64) -> io::Result<()> {
+    if end <= writer.allocated {
+        return Ok(());
+    }
+    let growth = (size / 2).clamp(GROWTH_BYTES_MIN, GROWTH_BYTES_MAX);
+    let until = (end + growth).next_multiple_of(alignment.max(4096));
+    match writer.file.allocate(writer.allocated, until - writer.allocated).await {
+        Ok(()) => writer.allocated = until,
+        // Some file systems have no fallocate; writes then grow the file.
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// The file keeps its first `keep` bytes and gets `bytes` behind them.
+async fn extend_file(path: &Path, keep: u64, bytes: &[u8], durable: bool) -> io::Result<()> {
+    if keep == 0 {
+        return write_file(path, bytes, durable).await;
+    }
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let mut contents = fs::read_file(path, keep.max(u64::from(u32::MAX))).await?.to_vec();
+    contents.truncate(keep as usize);
+    contents.extend_from_slice(bytes);
+    write_file(path, &contents, durable).await
+}
+
+/// Replaces a small file: as a whole and durably, or plainly, for a later sync of the file system to cover.
+async fn write_file(path: &Path, contents: &[u8], durable: bool) -> io::Result<()> {
+    if durable { fs::write_file(path, contents).await } else { crate::log::plain::write(path, contents).await }
+}

@@ -1,0 +1,92 @@
+//! Start-up after a crash: journals are replayed into the segments before any partition is opened.
+//!
+//! Every shard takes its share of the journals found, whoever wrote them. For each: the chain of frames that count (`journal::chain`), what
+//! they say about every partition (`summary.rs`), then batches that the segments lack are appended, written and synced, and last the
+//! journal starts a new epoch. A crash on the way does it all again: what is in a segment already is passed over.
+
+mod replay;
+mod summary;
+
+use super::dir::LogDir;
+use super::health::DirHealth;
+use super::journal::files::{self, JournalState};
+use super::memory::Memory;
+use super::segment::files::Files;
+use super::{LogConfig, LogDirsInfo, OpenError};
+use crate::rt::fs;
+use crate::rt::sync::queue;
+use crate::types::{ShardId, TopicPartitionId};
+use replay::Replay;
+use std::path::Path;
+use std::rc::Rc;
+
+/// What [`recover`] did on one shard.
+#[derive(Clone, Debug, Default)]
+pub struct Recovered {
+    /// Journal frames that counted.
+    pub frames: u64,
+    /// Batches that the segments lacked and got from the journal.
+    pub batches: u64,
+    /// Partitions that lost acknowledged data and stay offline, each with what is wrong, file and place included.
+    pub damaged: Vec<(TopicPartitionId, String)>,
+}
+
+/// Replays this shard's share of all journals found into the segments. Every shard calls it once, before any opens its store.
+pub async fn recover(config: &LogConfig, dirs: &LogDirsInfo, shard: ShardId, shard_count: u16) -> Result<Recovered, OpenError> {
+    let mut recovered = Recovered::default();
+    for dir in dirs.dirs.iter() {
+        for (journal, ring) in files::list(&dir.path).await? {
+            if journal.0 % shard_count != shard.0 {
+                continue;
+            }
+            recover_journal(config, &dir.path, journal, ring.into_keys().collect(), &mut recovered).await?;
+            if journal.0 >= shard_count {
+                remove_journal(&dir.path, journal).await?;
+            }
+        }
+    }
+    Ok(recovered)
+}
+
+async fn recover_journal(
+    config: &LogConfig,
+    dir: &Path,
+    journal: ShardId,
+    ring: Vec<usize>,
+    recovered: &mut Recovered,
+) -> Result<(), OpenError> {
+    let Some(state) = files::read_state(dir, journal).await?.filter(|state| !state.replayed) else { return Ok(()) };
+    let (flushes, _nobody) = queue();
+    let config = Rc::new(config.clone());
+    let shared = (Rc::new(Files::new(&config)), Rc::new(Memory::new(config.tail_bytes_max)), config);
+    let log_dir = Rc::new(LogDir::new(Rc::new(DirHealth::new(dir.to_path_buf())), None, shared, flushes));
+    let damaged_before = recovered.damaged.len();
+    let replay = Replay::begin(log_dir, journal, state.epoch, ring.clone()).await?;
+    replay.run(recovered).await?;
+    if recovered.damaged.len() > damaged_before {
+        set_aside(dir, journal, state.epoch, &ring).await?;
+    }
+    let epoch = files::next_epoch(Some(state.epoch));
+    files::write_state(dir, journal, JournalState { epoch, replayed: true }).await
+}
+
+/// Keeps the ring of a journal with which something is wrong, under another name.
+async fn set_aside(dir: &Path, journal: ShardId, epoch: u64, ring: &[usize]) -> Result<(), OpenError> {
+    let io = |error| OpenError::Io(dir.to_path_buf(), error);
+    for &number in ring {
+        let kept = dir.join(format!("ringmill-damaged-{epoch:016x}-{journal}-{number}"));
+        fs::rename(&files::ring_path(dir, journal, number), &kept).await.map_err(io)?;
+    }
+    fs::sync_dir(dir).await.map_err(io)
+}
+
+/// Removes the journal of a shard that no longer is.
+async fn remove_journal(dir: &Path, journal: ShardId) -> Result<(), OpenError> {
+    let io = |error| OpenError::Io(dir.to_path_buf(), error);
+    let ring = files::list(dir).await?.remove(&journal).unwrap_or_default();
+    for number in ring.into_keys() {
+        fs::remove_file(&files::ring_path(dir, journal, number)).await.map_err(io)?;
+    }
+    fs::sync_dir(dir).await.map_err(io)?;
+    fs::remove_file(&files::state_path(dir, journal)).await.map_err(io)
+}

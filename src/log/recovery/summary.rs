@@ -1,0 +1,97 @@
+//! What a journal's entries say of each partition, without their records. Pure.
+
+use crate::log::journal::{Change, Entry};
+use crate::types::{Offset, TopicPartitionId};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// One partition's entries.
+#[derive(Clone, Debug, Default)]
+pub struct PartitionSummary {
+    pub topic: Rc<str>,
+    pub deleted: bool,
+    /// All below had been acknowledged.
+    pub acknowledged: Offset,
+    /// Base and end of the data entries, in the order of the frames.
+    spans: Vec<(Offset, Offset)>,
+    pub log_start: Offset,
+}
+
+impl PartitionSummary {
+    /// Where a log that ends at `end` ends when the entries are appended as far as they go on from it.
+    pub fn reach(&self, end: Offset) -> Offset {
+        self.spans.iter().fold(end, |end, (base, next)| if *base <= end { end.max(*next) } else { end })
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    pub partitions: BTreeMap<TopicPartitionId, PartitionSummary>,
+}
+
+impl Summary {
+    /// Takes an entry of a frame that counts.
+    pub fn add(&mut self, entry: &Entry) {
+        let partition = self.partition(entry);
+        match &entry.change {
+            Change::Data { base, end, acknowledged, .. } => {
+                partition.acknowledged = partition.acknowledged.max(*acknowledged);
+                match partition.spans.last_mut() {
+                    Some((_, last)) if *last == *base => *last = *end,
+                    _ => partition.spans.push((*base, *end)),
+                }
+            }
+            Change::LogStart { offset } => partition.log_start = partition.log_start.max(*offset),
+            Change::Delete => partition.deleted = true,
+            Change::Truncate { .. } | Change::Release { .. } => {}
+        }
+    }
+
+    /// Takes an entry that could still be read of a frame that had been durable and is damaged: what it holds must be there.
+    pub fn add_lost(&mut self, entry: &Entry) {
+        let partition = self.partition(entry);
+        if let Change::Data { end, .. } = &entry.change {
+            partition.acknowledged = partition.acknowledged.max(*end);
+        }
+    }
+
+    fn partition(&mut self, entry: &Entry) -> &mut PartitionSummary {
+        let partition = self.partitions.entry(entry.id).or_default();
+        partition.topic = Rc::clone(&entry.topic);
+        partition
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{PartitionIndex, TopicId};
+    use bytes::Bytes;
+
+    fn data(base: i64, end: i64, acknowledged: i64) -> Entry {
+        let id = TopicPartitionId { topic_id: TopicId([1; 16]), partition: PartitionIndex(0) };
+        let change = Change::Data { base: Offset(base), end: Offset(end), acknowledged: Offset(acknowledged), records: Bytes::new() };
+        Entry { id, topic: "orders".into(), change }
+    }
+
+    #[test]
+    fn entries_reach_as_far_as_they_have_no_gap() {
+        let mut summary = Summary::default();
+        [data(10, 20, 10), data(20, 25, 20), data(30, 40, 25)].iter().for_each(|entry| summary.add(entry));
+        let partition = summary.partitions.first_key_value().unwrap().1;
+        assert_eq!(partition.reach(Offset(10)), Offset(25));
+        assert_eq!(partition.reach(Offset(12)), Offset(25));
+        assert_eq!(partition.reach(Offset(5)), Offset(5), "a gap before the first entry");
+        assert_eq!(partition.reach(Offset(30)), Offset(40));
+        assert_eq!(partition.acknowledged, Offset(25));
+    }
+
+    #[test]
+    fn what_a_damaged_frame_held_must_be_there() {
+        let mut summary = Summary::default();
+        summary.add(&data(0, 10, 0));
+        summary.add_lost(&data(10, 20, 10));
+        let partition = summary.partitions.first_key_value().unwrap().1;
+        assert_eq!((partition.reach(Offset(0)), partition.acknowledged), (Offset(10), Offset(20)));
+    }
+}

@@ -1,0 +1,136 @@
+//! Walks the batches of a segment file, whole or by headers only, never trusting a length it reads.
+
+use crate::rt::{File, SharedFile};
+use crate::types::Offset;
+use crate::wire::records::{BatchError, BatchHeader, HEADER_SIZE, LENGTH_PREFIX_SIZE, check_crc, frame};
+use bytes::Bytes;
+use std::fmt;
+use std::io;
+
+const CHUNK_BYTES: usize = 1 << 20;
+const HEADERS_BYTES: usize = 4096;
+
+/// Why a scan ended before its limit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ScanStop {
+    /// The bytes there are no batch.
+    Bad(BatchError),
+    /// A batch whose offsets do not lie above the one before.
+    OutOfOrder { expected: Offset, found: Offset },
+}
+
+impl fmt::Display for ScanStop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ScanStop::Bad(error) => write!(f, "{error}"),
+            ScanStop::OutOfOrder { expected, found } => write!(f, "a batch at offset {found} where {expected} or more is expected"),
+        }
+    }
+}
+
+/// Where a scan came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScanEnd {
+    /// Everything below is whole batches.
+    pub position: u64,
+    /// The offset after the last batch.
+    pub next_offset: Offset,
+    /// `None`: it came to the limit.
+    pub stop: Option<ScanStop>,
+}
+
+/// Reads whole batches from `position` up to `limit`, checks their CRC and order, and shows each with its position to `visit`.
+pub async fn scan_batches(
+    file: &File,
+    position: u64,
+    limit: u64,
+    next_offset: Offset,
+    mut visit: impl FnMut(&BatchHeader, u64, &Bytes),
+) -> io::Result<ScanEnd> {
+    let mut end = ScanEnd { position, next_offset, stop: None };
+    let mut chunk = Bytes::new();
+    while end.position < limit {
+        let left = (limit - end.position).min(usize::MAX as u64) as usize;
+        let wanted = batch_size(&chunk).unwrap_or(HEADER_SIZE).min(left);
+        if chunk.len() < wanted {
+            chunk = file.read_at(end.position, wanted.max(CHUNK_BYTES.min(left))).await?;
+            // A whole header may now ask for more than a chunk.
+            let wanted = batch_size(&chunk).unwrap_or(HEADER_SIZE).min(left);
+            if chunk.len() < wanted {
+                chunk = file.read_at(end.position, wanted).await?;
+            }
+        }
+        let (header, size) = match check_batch(&chunk, end.next_offset) {
+            Ok(found) => found,
+            Err(stop) => {
+                end.stop = Some(stop);
+                break;
+            }
+        };
+        let batch = chunk.split_to(size);
+        visit(&header, end.position, &batch);
+        end.position += size as u64;
+        end.next_offset = header.next_offset();
+        crate::rt::yield_if_needed().await;
+    }
+    Ok(end)
+}
+
+fn check_batch(bytes: &Bytes, next_offset: Offset) -> Result<(BatchHeader, usize), ScanStop> {
+    let (header, size) = frame(bytes).map_err(ScanStop::Bad)?;
+    check_crc(&header, &bytes[..size]).map_err(ScanStop::Bad)?;
+    if header.base_offset < next_offset || header.last_offset_delta < 0 {
+        return Err(ScanStop::OutOfOrder { expected: next_offset, found: header.base_offset });
+    }
+    Ok((header, size))
+}
+
+/// The size that the batch at the front of `bytes` says it has.
+fn batch_size(bytes: &[u8]) -> Option<usize> {
+    let length = bytes.get(8..LENGTH_PREFIX_SIZE)?;
+    let length = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
+    Some(usize::try_from(length).ok()?.saturating_add(LENGTH_PREFIX_SIZE))
+}
+
+/// Steps from batch to batch by their headers alone. Positions come from an index or from here, so a bad header is an error.
+pub struct HeaderWalk<'a> {
+    file: &'a SharedFile,
+    position: u64,
+    limit: u64,
+    chunk: Bytes,
+    chunk_at: u64,
+}
+
+impl<'a> HeaderWalk<'a> {
+    /// From the batch that begins at `position`; nothing at or beyond `limit` is looked at.
+    pub fn new(file: &'a SharedFile, position: u64, limit: u64) -> HeaderWalk<'a> {
+        HeaderWalk { file, position, limit, chunk: Bytes::new(), chunk_at: position }
+    }
+
+    /// Where the next batch begins.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The next header, its position and its batch's size; `None` at the limit. `InvalidData` if there is no batch.
+    pub async fn next(&mut self) -> io::Result<Option<(BatchHeader, u64, u32)>> {
+        if self.position + HEADER_SIZE as u64 > self.limit {
+            return Ok(None);
+        }
+        let mut skip = self.position.saturating_sub(self.chunk_at) as usize;
+        if self.chunk.len() < skip + HEADER_SIZE {
+            let wanted = HEADERS_BYTES.min((self.limit - self.position) as usize);
+            self.chunk = self.file.read_at(self.position, wanted).await?;
+            self.chunk_at = self.position;
+            skip = 0;
+        }
+        let header = self.chunk.get(skip..).and_then(BatchHeader::read);
+        let found = header.and_then(|header| Some((header, header.size()?))).filter(|(header, _)| header.magic == 2);
+        let Some((header, size)) = found.filter(|(_, size)| self.position + *size as u64 <= self.limit) else {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("no record batch at position {}", self.position)));
+        };
+        let position = self.position;
+        self.position += size as u64;
+        Ok(Some((header, position, size as u32)))
+    }
+}
