@@ -197,18 +197,13 @@ impl Reader<'_> {
     }
 }
 
-/// `node.id`, or the older `broker.id`; both only when they agree.
+/// `node.id`; the older `broker.id` must say the same where it is set.
 fn node_id(read: &Reader) -> Result<NodeId, ConfigError> {
-    let is_set = |name: &str| read.0.fixed.contains_key(name);
     let (node, broker) = (read.int("node.id"), read.int("broker.id"));
-    match (is_set("node.id"), is_set("broker.id")) {
-        (true, true) if node != broker => {
-            Err(ConfigError::invalid("node.id", node, format!("node.id and broker.id ({broker}) must be the same")))
-        }
-        (false, true) if broker < 0 => Err(ConfigError::invalid("broker.id", broker, "Value must be at least 0")),
-        (false, true) => Ok(NodeId(broker)),
-        _ => Ok(NodeId(node)),
+    if read.0.fixed.contains_key("broker.id") && node != broker {
+        return Err(ConfigError::invalid("node.id", node, format!("node.id and broker.id ({broker}) must be the same")));
     }
+    Ok(NodeId(node))
 }
 
 /// `log.dirs`, else `log.dir`.

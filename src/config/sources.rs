@@ -122,7 +122,17 @@ fn merge(sources: &Sources) -> Result<ConfigMap, LoadError> {
             _ => return Err(LoadError::Set { argument: argument.clone() }),
         }
     }
+    name_node_twice(&mut merged);
     Ok(merged)
+}
+
+/// One of `node.id` and `broker.id` sets the other too, so that tools that look at the older name find it.
+fn name_node_twice(merged: &mut ConfigMap) {
+    for (given, missing) in [("node.id", "broker.id"), ("broker.id", "node.id")] {
+        if let (Some(id), false) = (merged.get(given).cloned(), merged.contains_key(missing)) {
+            merged.insert(missing.to_string(), id);
+        }
+    }
 }
 
 fn parse_file(bytes: &[u8]) -> Result<ConfigMap, LoadError> {

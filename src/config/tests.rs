@@ -473,6 +473,7 @@ fn bad_configurations_stop_the_start_with_name_and_reason() {
              (104857600)",
         ),
         (&["log.retention.ms=0"], "Invalid value 0 for configuration log.retention.ms: Value must be -1 (unlimited) or at least 1"),
+        (&["broker.id=-1"], "Invalid value -1 for configuration node.id: Value must be at least 0"),
         (&["node.id=1", "broker.id=2"], "Invalid value 1 for configuration node.id: node.id and broker.id (2) must be the same"),
         (
             &["process.roles=controller"],
@@ -481,6 +482,17 @@ fn bad_configurations_stop_the_start_with_name_and_reason() {
     ];
     for (set, message) in facts {
         assert_eq!(refused(set), *message);
+    }
+}
+
+#[test]
+fn the_node_has_one_number_under_two_names() {
+    for name in ["node.id", "broker.id"] {
+        let cluster = Cluster { broker: load(&[&format!("{name}=7")]).expect("valid").config, ..Cluster::default() };
+        assert_eq!(cluster.broker.node_id, NodeId(7));
+        let (node, broker) = (cluster.broker_entry("node.id"), cluster.broker_entry("broker.id"));
+        assert_eq!((node.value.as_deref(), broker.value.as_deref()), (Some("7"), Some("7")));
+        assert_eq!((node.source, broker.source), (ConfigSource::StaticBroker, ConfigSource::StaticBroker));
     }
 }
 

@@ -175,7 +175,7 @@ pub struct ShardReadings {
     pub mesh_sent_total: u64,
     /// Messages that had to wait for room in a channel.
     pub mesh_waited_total: u64,
-    /// Free and total bytes are the file system's; `true` while a log directory refuses writes.
+    /// A log directory refuses writes.
     pub log_dir_failed: bool,
 }
 

@@ -170,7 +170,9 @@ impl TopicMetrics {
     }
 }
 
-const REPLICA_GAUGES: &[(&str, &str, fn(&ShardReadings) -> u64)] = &[
+type ReplicaGauge = (&'static str, &'static str, fn(&ShardReadings) -> u64);
+
+const REPLICA_GAUGES: &[ReplicaGauge] = &[
     ("kafka_server_replicamanager_partitioncount", "Partitions on this broker.", |r| r.partitions),
     ("kafka_server_replicamanager_underreplicatedpartitions", "Partitions with replicas out of sync.", |r| r.partitions_under_replicated),
     ("kafka_server_replicamanager_offlinereplicacount", "Replicas that nobody can use.", |r| r.partitions_offline),
