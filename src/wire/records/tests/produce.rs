@@ -141,7 +141,8 @@ fn zstd_needs_version_7() {
 #[test]
 fn headers_that_contradict_themselves_are_refused() {
     let batch = batch_of(Codec::None, &two());
-    let changes: [(&str, fn(&mut BatchHeader)); 8] = [
+    type Change = fn(&mut BatchHeader);
+    let changes: [(&str, Change); 8] = [
         ("base offset", |header| header.base_offset.0 = 1),
         ("count above", |header| header.count = 3),
         ("count below", |header| (header.count, header.last_offset_delta) = (1, 0)),
