@@ -255,20 +255,21 @@ impl Core {
         replies.map(snapshot).collect()
     }
 
-    /// Shards first, then what they closed is marked clean. Without `dirs` the start failed and nothing is marked.
+    /// Connections end everywhere before any shard closes its logs; then what they closed is marked clean. Without `dirs` the start failed and nothing is marked.
     async fn stop(&self, dirs: Option<LogDirs>) {
+        self.ask_all(|| Request::Drain).await;
         let closed: Vec<ShardClosed> = self
-            .ask_all(|| Request::Stop)
+            .ask_all(|| Request::Close)
             .await
             .into_iter()
             .map(|reply| match reply {
                 Reply::Closed(closed) => closed,
-                _ => unreachable!("Stop is answered with what was closed"),
+                _ => unreachable!("Close is answered with what was closed"),
             })
             .collect();
         if let Some(dirs) = dirs {
             if let Err(error) = dirs.close(closed).await {
-                tracing::error!("closing the log directories: {error}");
+                tracing::error!(%error, "the clean stop could not be recorded; the next start recovers as after a crash");
             }
         }
     }

@@ -5,11 +5,12 @@
 mod acceptor;
 mod controller_core;
 mod layout;
-pub mod node;
+mod node;
 
 use crate::config::BrokerConfig;
 use crate::rt::uring;
-use node::{Event, Node};
+pub use layout::Layout;
+pub use node::{Event, Node};
 use std::fmt;
 use std::sync::Arc;
 

@@ -89,6 +89,8 @@ enum Outgoing {
 enum End {
     PeerClosed,
     Io,
+    /// The broker stops; what was begun is still answered.
+    Stopping,
     /// What the client sent cannot be answered; the text says what and why.
     Refused(String),
 }
@@ -115,6 +117,9 @@ async fn read_loop(shard: &Rc<Shard>, session: &Rc<Session>, outgoing: &QueueSen
             Ok(frame) => frame,
             Err(end) => return end,
         };
+        if shard.is_stopping() {
+            return End::Stopping;
+        }
         session.last_active.set(now());
         let context = match api::RequestContext::parse(shard, session, frame) {
             Ok(context) => context,

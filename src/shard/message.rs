@@ -41,8 +41,10 @@ pub enum Request {
         listener: usize,
     },
     Metrics,
-    /// Close connections and the store.
-    Stop,
+    /// The first step of a stop: no more requests, connections end. No shard closes its logs while another still serves.
+    Drain,
+    /// The last step: close the store; the core ends.
+    Close,
     // --- to the controller's core
     Controller(Box<ControllerRequest>),
     ConnectionClosed {

@@ -30,7 +30,7 @@ pub struct ShardSeed {
     pub mesh: MeshEnds,
 }
 
-/// The main task of a shard's core; ends after [`Request::Stop`].
+/// The main task of a shard's core; ends after [`Request::Close`].
 pub async fn serve(seed: ShardSeed) {
     let ShardSeed { id, shard_count, config, log_config, mesh } = seed;
     let (appends, appends_end) = queue();
@@ -66,7 +66,8 @@ enum Control {
     Recover(LogDirsInfo),
     OpenStore(LogDirsInfo),
     Publish(Publication),
-    Stop,
+    Drain,
+    Close,
 }
 
 impl Desk {
@@ -86,7 +87,8 @@ impl Desk {
             Request::Recover(dirs) => keep(self.control.send((reply_to, Control::Recover(dirs)))),
             Request::OpenStore(dirs) => keep(self.control.send((reply_to, Control::OpenStore(dirs)))),
             Request::Publish(publication) => keep(self.control.send((reply_to, Control::Publish(publication)))),
-            Request::Stop => keep(self.control.send((reply_to, Control::Stop))),
+            Request::Drain => keep(self.control.send((reply_to, Control::Drain))),
+            Request::Close => keep(self.control.send((reply_to, Control::Close))),
             Request::Connection { incoming, listener } => accept(&shard, incoming, listener),
             Request::Metrics => reply_to.send(Reply::Metrics(Box::new(router::snapshot(&shard)))).await,
             Request::Controller(_) | Request::ConnectionClosed { .. } => unreachable!("sent to a shard, meant for the controller's core"),
@@ -150,8 +152,15 @@ async fn control_loop(shard: Rc<Shard>, log_config: LogConfig, mut queue: QueueR
                 publication::apply(&shard, publication).await;
                 reply_to.send(Reply::Done).await;
             }
-            Control::Stop => {
-                let closed = stop(&shard).await;
+            Control::Drain => {
+                drain(&shard).await;
+                reply_to.send(Reply::Done).await;
+            }
+            Control::Close => {
+                let closed = match shard.logs.get() {
+                    Some(logs) => logs.close().await,
+                    None => ShardClosed::default(),
+                };
                 reply_to.send(Reply::Closed(closed)).await;
                 ended.send(());
                 return;
@@ -160,8 +169,8 @@ async fn control_loop(shard: Rc<Shard>, log_config: LogConfig, mut queue: QueueR
     }
 }
 
-/// Lets requests under way finish for a moment, ends connections, then closes the logs.
-async fn stop(shard: &Rc<Shard>) -> ShardClosed {
+/// Takes no more requests, lets those under way finish for a moment, and ends the connections.
+async fn drain(shard: &Rc<Shard>) {
     shard.stopping.set(true);
     shard.stop_event.notify();
     timeout(limits::STOP_GRACE, async {
@@ -172,10 +181,6 @@ async fn stop(shard: &Rc<Shard>) -> ShardClosed {
     .await;
     for session in shard.connections.borrow().values() {
         session.connection.shutdown();
-    }
-    match shard.logs.get() {
-        Some(logs) => logs.close().await,
-        None => ShardClosed::default(),
     }
 }
 
