@@ -1,4 +1,5 @@
 //! Stories on the deterministic simulator, each for many seeds. A failure prints its seed; `RINGMILL_SIM_SEED=n` runs that one
 //! alone, `RINGMILL_SIM_SEEDS=n` runs n of them.
 
+mod broker;
 mod determinism;
