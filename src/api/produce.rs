@@ -3,7 +3,8 @@
 //! - Records are checked on the connection's core, sequences on the owner's. Appends happen in the order requests came in, while
 //!   earlier ones still wait for the disk.
 //! - `acks=0` with an error closes the connection, as in Kafka: nothing else could tell the client.
-//! - Transactional batches are refused with INVALID_TXN_STATE: transactions are not served yet.
+//! - Transactional batches are refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED, as Kafka does without a transactional id:
+//!   transactions are not served yet.
 
 use super::scatter::split;
 use super::{Handled, RequestContext};
@@ -139,7 +140,7 @@ async fn check_one(
     }
     let batch = check.finish(&rules).map_err(refuse)?.batch;
     if batch.header().attributes.is_transactional() {
-        return Err(Answer::failed(ErrorCode::InvalidTxnState));
+        return Err(Answer::failed(ErrorCode::TransactionalIdAuthorizationFailed));
     }
     Ok(PartitionAppend { id: TopicPartitionId { topic_id: topic.id, partition }, records: batch.into_bytes() })
 }

@@ -47,6 +47,8 @@ pub struct Calls {
     replies: MeshSender<ReplyEnvelope>,
     waiting: RefCell<HashMap<u64, OneshotSender<Reply>>>,
     next_call: Cell<u64>,
+    /// Requests that found their channel full.
+    waited: Cell<u64>,
 }
 
 impl Calls {
@@ -57,8 +59,13 @@ impl Calls {
         F: AsyncFn(ReplyTo, Request) + 'static,
     {
         let MeshEnds { mut requests, mut replies } = ends;
-        let calls =
-            Rc::new(Calls { requests: requests.sender(), replies: replies.sender(), waiting: RefCell::default(), next_call: Cell::new(0) });
+        let calls = Rc::new(Calls {
+            requests: requests.sender(),
+            replies: replies.sender(),
+            waiting: RefCell::default(),
+            next_call: Cell::new(0),
+            waited: Cell::new(0),
+        });
         let serve = serve(Rc::clone(&calls));
         let for_requests = Rc::clone(&calls);
         spawn(Queue::Foreground, async move {
@@ -88,7 +95,7 @@ impl Calls {
         let (sender, receiver) = oneshot();
         self.waiting.borrow_mut().insert(call, sender);
         let pending = PendingCall { calls: Rc::clone(self), call, core, receiver, answered: false };
-        self.requests.send(core, RequestEnvelope { call, body }).await;
+        self.send_request(core, RequestEnvelope { call, body }).await;
         pending
     }
 
@@ -101,7 +108,24 @@ impl Calls {
     pub async fn tell(&self, core: usize, body: Request) {
         let call = self.next_call.get();
         self.next_call.set(call + 1);
-        self.requests.send(core, RequestEnvelope { call, body }).await;
+        self.send_request(core, RequestEnvelope { call, body }).await;
+    }
+
+    async fn send_request(&self, core: usize, envelope: RequestEnvelope) {
+        if let Err(envelope) = self.requests.try_send(core, envelope) {
+            self.waited.set(self.waited.get() + 1);
+            self.requests.send(core, envelope).await;
+        }
+    }
+
+    /// Requests sent to other cores so far.
+    pub fn sent(&self) -> u64 {
+        self.next_call.get()
+    }
+
+    /// How many of them had to wait for room.
+    pub fn waited(&self) -> u64 {
+        self.waited.get()
     }
 }
 

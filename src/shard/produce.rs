@@ -69,8 +69,10 @@ fn append_one(shard: &Shard, append: &PartitionAppend, now: Timestamp) -> (Appen
     };
     match log.append(&append.records, leader_epoch, now) {
         Ok(appended) => {
-            let records = appended.last_offset.0 - appended.first_offset.0 + 1;
-            shard.metrics.borrow_mut().produced(log.topic(), records as u64, append.records.len() as u64);
+            if !appended.duplicate {
+                let records = appended.last_offset.0 - appended.first_offset.0 + 1;
+                shard.metrics.borrow_mut().produced(log.topic(), records as u64, append.records.len() as u64);
+            }
             let outcome = AppendOutcome {
                 error: ErrorCode::None,
                 base_offset: appended.first_offset,

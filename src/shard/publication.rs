@@ -87,6 +87,7 @@ fn note_opened(shard: &Shard, id: TopicPartitionId, topic: &TopicImage, log: Res
 
 async fn delete_topic(shard: &Rc<Shard>, topic: &TopicImage) {
     shard.topic_configs.borrow_mut().remove(&topic.id);
+    shard.metrics.borrow_mut().forget_topic(&topic.name);
     for id in topic.partition_ids() {
         let led = shard.led.borrow_mut().remove(&id);
         if led.is_none() {

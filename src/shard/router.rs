@@ -39,7 +39,7 @@ impl Shard {
 
 /// What the shard reports to a scrape.
 pub fn snapshot(shard: &Shard) -> MetricsSnapshot {
-    let readings = ShardReadings {
+    let mut readings = ShardReadings {
         busy: rt::busy_time(),
         connections: shard.connection_count() as u64,
         partitions: shard.led_count() as u64,
@@ -48,7 +48,18 @@ pub fn snapshot(shard: &Shard) -> MetricsSnapshot {
         request_memory_bytes: shard.produce_budget.used(),
         reserve_memory_bytes: shard.reserve_budget.used(),
         response_memory_bytes: shard.response_budget.used(),
+        mesh_sent_total: shard.calls.sent(),
+        mesh_waited_total: shard.calls.waited(),
         ..ShardReadings::default()
     };
+    if let Some(logs) = shard.logs.get() {
+        let stats = logs.stats();
+        readings.tail_bytes = stats.tail_unwritten_bytes;
+        readings.cache_bytes = stats.tail_cached_bytes;
+        readings.journal_writes_total = stats.journal_frames;
+        readings.journal_written_bytes_total = stats.journal_bytes;
+        readings.journal_used_bytes = stats.journal_used_bytes;
+        readings.log_dir_failed = logs.dirs().iter().any(|dir| !dir.error.is_none());
+    }
     shard.metrics.borrow().snapshot(shard.id, readings)
 }

@@ -196,6 +196,7 @@ fn accept(shard: &Rc<Shard>, incoming: Incoming, listener: usize) {
     let id = shard.next_connection.get();
     shard.next_connection.set(id + 1);
     let session = Rc::new(Session::new(connection, listener));
+    shard.metrics.borrow_mut().connection_accepted();
     shard.connections.borrow_mut().insert(id, Rc::clone(&session));
     let shard = Rc::clone(shard);
     spawn(Queue::Foreground, async move {
