@@ -2,6 +2,7 @@
 
 mod crashes;
 mod damage;
+mod real_files;
 mod stories;
 
 use super::{LogConfig, LogDirs, LogStore, PartitionLog, Recovered, ShardClosed, Slice, TopicLogConfig, recover};
