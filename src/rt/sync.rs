@@ -2,7 +2,7 @@
 //! implementation; every future here is cancel-safe and leaves no waker behind when dropped.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
@@ -51,6 +51,13 @@ impl<T> Drop for OneshotSender<T> {
 /// Resolves to the value, or to [`Closed`] if the sender was dropped.
 pub struct OneshotReceiver<T>(Rc<RefCell<OneshotState<T>>>);
 
+impl<T> Drop for OneshotReceiver<T> {
+    fn drop(&mut self) {
+        let waker = self.0.borrow_mut().waker.take();
+        drop(waker);
+    }
+}
+
 impl<T> Future for OneshotReceiver<T> {
     type Output = Result<T, Closed>;
 
@@ -72,7 +79,8 @@ impl<T> Future for OneshotReceiver<T> {
 struct EventState {
     generation: Cell<u64>,
     next_id: Cell<u64>,
-    waiters: RefCell<Vec<(u64, Waker)>>,
+    /// By the order of [`Event::listen`].
+    waiters: RefCell<BTreeMap<u64, Waker>>,
 }
 
 /// Wakes everybody who waits. A wait counts from [`Event::listen`], so: listen, check the condition, then await.
@@ -88,7 +96,7 @@ impl Default for Event {
 impl Event {
     pub fn notify(&self) {
         self.0.generation.set(self.0.generation.get() + 1);
-        for (_, waker) in self.0.waiters.take() {
+        for waker in self.0.waiters.take().into_values() {
             waker.wake();
         }
     }
@@ -115,18 +123,19 @@ impl Future for EventListener {
         if self.event.generation.get() != self.generation {
             return Poll::Ready(());
         }
-        let mut waiters = self.event.waiters.borrow_mut();
-        match waiters.iter_mut().find(|(id, _)| *id == self.id) {
-            Some((_, waker)) => waker.clone_from(cx.waker()),
-            None => waiters.push((self.id, cx.waker().clone())),
-        }
+        self.event
+            .waiters
+            .borrow_mut()
+            .entry(self.id)
+            .and_modify(|waker| waker.clone_from(cx.waker()))
+            .or_insert_with(|| cx.waker().clone());
         Poll::Pending
     }
 }
 
 impl Drop for EventListener {
     fn drop(&mut self) {
-        self.event.waiters.borrow_mut().retain(|(id, _)| *id != self.id);
+        self.event.waiters.borrow_mut().remove(&self.id);
     }
 }
 
@@ -335,23 +344,38 @@ pub struct QueueReceiver<T>(Rc<RefCell<QueueState<T>>>);
 impl<T> QueueReceiver<T> {
     /// The next item, or `None` when every sender is gone and the queue is empty. Cancel-safe.
     pub async fn receive(&mut self) -> Option<T> {
-        std::future::poll_fn(|cx| {
-            let mut state = self.0.borrow_mut();
-            if let Some(item) = state.items.pop_front() {
-                return Poll::Ready(Some(item));
-            }
-            if state.senders == 0 {
-                return Poll::Ready(None);
-            }
-            state.waker = Some(cx.waker().clone());
-            Poll::Pending
-        })
-        .await
+        Receive(self).await
     }
 
     /// The next item if there is one now.
     pub fn try_receive(&mut self) -> Option<T> {
         self.0.borrow_mut().items.pop_front()
+    }
+}
+
+/// See [`QueueReceiver::receive`].
+struct Receive<'a, T>(&'a mut QueueReceiver<T>);
+
+impl<T> Future for Receive<'_, T> {
+    type Output = Option<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut state = self.0.0.borrow_mut();
+        if let Some(item) = state.items.pop_front() {
+            return Poll::Ready(Some(item));
+        }
+        if state.senders == 0 {
+            return Poll::Ready(None);
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for Receive<'_, T> {
+    fn drop(&mut self) {
+        let waker = self.0.0.borrow_mut().waker.take();
+        drop(waker);
     }
 }
 
@@ -364,3 +388,6 @@ impl<T> Drop for QueueReceiver<T> {
         drop(items);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,7 @@ mod syscall;
 pub mod task;
 #[cfg(test)]
 mod tests;
+mod wake;
 
 pub use start::{Running, StartError, run};
 

@@ -18,6 +18,9 @@ const IO_MEMORY_BYTES: usize = 64 << 10;
 /// How long an idle pinned core looks for work before it sleeps.
 const SPIN: Duration = Duration::from_micros(20);
 
+/// glommio's own time slice is off, since a due timer can cost a wake-up: see `wake`. `wake::SLICE` is ours.
+const PREEMPT_NEVER: Duration = Duration::from_secs(24 * 3600);
+
 /// Why the cores could not be started, in words for the operator.
 #[derive(Debug)]
 pub enum StartError {
@@ -133,7 +136,7 @@ fn make_executor(cpu: Option<usize>) -> Result<LocalExecutor, GlommioError<()>> 
     let placement = cpu.map_or(Placement::Unbound, Placement::Fixed);
     LocalExecutorBuilder::new(placement)
         .spin_before_park(SPIN)
-        .preempt_timer(task::PREEMPT)
+        .preempt_timer(PREEMPT_NEVER)
         .ring_depth(RING_DEPTH)
         .io_memory(IO_MEMORY_BYTES)
         .make()
@@ -236,6 +239,7 @@ pub(crate) fn run_here<T: 'static>(main: impl Future<Output = T> + 'static) -> T
         task::enter();
         task::run_in(Queue::Foreground, main).await
     });
+    drop(executor);
     task::leave();
     value
 }

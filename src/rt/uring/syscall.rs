@@ -187,3 +187,22 @@ fn is_tmpfs(file: &std::fs::File) -> io::Result<bool> {
     }
     Ok(stat.f_type as i64 == libc::TMPFS_MAGIC as i64)
 }
+
+/// A counter that a read waits for and resets. Blocking, so that the ring waits instead of failing.
+pub fn event_fd() -> io::Result<OwnedFd> {
+    // SAFETY: a plain call.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call has just made this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Adds one to a counter of [`event_fd`]. Does not block: nobody rings twice before it is read.
+pub fn ring(event_fd: &OwnedFd) {
+    let one = 1u64.to_ne_bytes();
+    // SAFETY: 8 readable bytes.
+    let written = unsafe { libc::write(event_fd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+    assert_eq!(written, 8, "an eventfd takes 8 bytes");
+}

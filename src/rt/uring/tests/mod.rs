@@ -7,6 +7,7 @@ mod mesh;
 mod net;
 mod process;
 mod task;
+mod wake;
 
 use std::path::PathBuf;
 
