@@ -149,7 +149,8 @@ async fn read_loop(shard: &Rc<Shard>, session: &Rc<Session>, outgoing: &QueueSen
 async fn read_frame(shard: &Rc<Shard>, session: &Session, buffer: &mut BytesMut) -> Result<Frame, End> {
     const PREFIX: usize = 4;
     const KEY: usize = 2;
-    fill(session, buffer, PREFIX + KEY).await?;
+    // Not a byte more than the prefix: a size that no request has is refused before anything behind it comes.
+    fill(session, buffer, PREFIX).await?;
     let size = i32::from_be_bytes(buffer[..PREFIX].try_into().expect("four bytes"));
     let size_max = shard.config.socket_request_max_bytes;
     if size < limits::REQUEST_BYTES_MIN || size > size_max {
@@ -158,6 +159,7 @@ async fn read_frame(shard: &Rc<Shard>, session: &Session, buffer: &mut BytesMut)
             limits::REQUEST_BYTES_MIN
         )));
     }
+    fill(session, buffer, PREFIX + KEY).await?;
     let api_key = i16::from_be_bytes(buffer[PREFIX..PREFIX + KEY].try_into().expect("two bytes"));
     let size = size as usize;
     session.wait_for_share(size, shard.config.ringmill.request_memory_connection_bytes).await;
