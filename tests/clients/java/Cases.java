@@ -19,7 +19,17 @@ final class Cases {
         System.out.printf("    %s  %6d ms  %s%n", problem == null ? "ok    " : "FAILED", (System.nanoTime() - began) / 1_000_000, name);
         if (problem != null) {
             failed++;
-            problem.printStackTrace(System.out);
+            System.out.println("      | " + problem);
+            for (Throwable cause = problem; cause != null; cause = cause.getCause()) {
+                for (StackTraceElement frame : cause.getStackTrace()) {
+                    if (frame.getClassName().endsWith("Cases") && !frame.getClassName().equals("Cases")) {
+                        System.out.println("      |     at " + frame);
+                    }
+                }
+                if (cause.getCause() != null) {
+                    System.out.println("      |   because of " + cause.getCause());
+                }
+            }
         }
     }
 
