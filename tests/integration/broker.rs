@@ -2,6 +2,7 @@
 //! It ends with the test; when the test fails, what it wrote to stderr is printed.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -107,7 +108,7 @@ impl Broker {
         (status, began.elapsed())
     }
 
-    /// Starts on the same directory and ports, and waits until it accepts connections.
+    /// Starts on the same directory and ports, and waits until it answers.
     pub fn start_again(&mut self) {
         let address = self.address;
         let process = self.process_mut();
@@ -116,16 +117,16 @@ impl Broker {
         let mut command = serve(address, process.admin, &process.home.path().join("data"), &settings);
         let log = fs::File::options().create(true).append(true).open(process.home.path().join("log")).expect("log");
         process.child = Some(command.stderr(log).spawn().expect("start ringmill"));
-        self.wait_until_it_accepts();
+        self.wait_until_it_answers();
     }
 
-    fn wait_until_it_accepts(&mut self) {
+    fn wait_until_it_answers(&mut self) {
         let began = Instant::now();
         let address = self.address;
-        while TcpStream::connect(address).is_err() {
+        while !answers(address) {
             let ended = self.process_mut().child.as_mut().expect("started").try_wait().expect("try_wait");
             assert!(ended.is_none(), "the broker ended at start: {ended:?}\n{}", self.log());
-            assert!(began.elapsed() < PATIENCE, "the broker does not accept connections\n{}", self.log());
+            assert!(began.elapsed() < PATIENCE, "the broker does not answer\n{}", self.log());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -150,6 +151,18 @@ impl Drop for Broker {
             eprintln!("--- stderr of the broker ---\n{}", self.log());
         }
     }
+}
+
+/// Whether an ApiVersions request is answered there. To connect says little: the kernel keeps a killed process's listening socket
+/// until its ring is torn down.
+pub fn answers(address: SocketAddr) -> bool {
+    let ask = || -> std::io::Result<()> {
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"\0\0\0\x0a\0\x12\0\0\0\0\0\x01\xff\xff")?;
+        stream.read_exact(&mut [0; 14])
+    };
+    ask().is_ok()
 }
 
 /// The command that serves there; it ends with the thread that starts it.

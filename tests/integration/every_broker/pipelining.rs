@@ -76,3 +76,17 @@ fn one_write_may_hold_many_frames_and_one_frame_many_writes() {
     }
     connection.receive::<ApiVersionsRequest>(0, 101);
 }
+
+/// Requests one at a time with pauses between them, in which the cores fall asleep: none may be forgotten on the way between cores.
+#[test]
+fn every_single_request_is_answered() {
+    let broker = Broker::start();
+    let mut connection = Connection::to(&broker);
+    let topic = unique("paused");
+    connection.create_partitioned_topic(&topic, 8, &[]);
+    for round in 0..3_000_u64 {
+        assert_eq!(connection.list_offset(&topic, (round % 8) as i32, -1), (0, 0), "round {round}");
+        // Between 0 and 8 ms, differing from round to round.
+        std::thread::sleep(std::time::Duration::from_micros(round.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 51));
+    }
+}

@@ -1,12 +1,11 @@
 //! A disk that fills up: produce is refused by Kafka's code, everything else goes on, and nothing acknowledged is lost.
 //! The disk is a small tmpfs in a mount namespace of the broker's own; where a machine forbids those, the test says so and ends.
 
-use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 
 use crate::batch::{Batch, PRODUCE, produce_request};
-use crate::broker::{Broker, PATIENCE, free_address, serve, unique};
+use crate::broker::{Broker, PATIENCE, answers, free_address, serve, unique};
 use crate::connection::Connection;
 
 const KAFKA_STORAGE_ERROR: i16 = 56;
@@ -51,11 +50,8 @@ fn start_on_small_disk(mebibytes: u32) -> (OnSmallDisk, Broker) {
     let child = command.spawn().expect("start");
     let began = std::time::Instant::now();
     let mut process = OnSmallDisk { child, home };
-    while TcpStream::connect(address).is_err() {
-        assert!(
-            process.child.try_wait().expect("try_wait").is_none() && began.elapsed() < PATIENCE,
-            "the broker does not accept connections"
-        );
+    while !answers(address) {
+        assert!(process.child.try_wait().expect("try_wait").is_none() && began.elapsed() < PATIENCE, "the broker does not answer");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     (process, Broker::at(address))

@@ -34,7 +34,7 @@ fn a_directory_in_use() {
     let broker = Broker::start();
     let bystander = Bystander::of(&broker);
     let dir = broker.data_dir();
-    expect_refusal(&dir, &[], &["lock", dir.to_str().expect("utf-8")]);
+    expect_refusal(&dir, &[], &["in use", dir.to_str().expect("utf-8")]);
     bystander.finish(&broker);
 }
 

@@ -1,6 +1,6 @@
 //! Where Ringmill refuses what Apache Kafka lets in.
 
-use crate::batch::{Batch, record};
+use crate::batch::{Batch, PRODUCE, produce_request, record};
 use crate::broker::{Broker, unique};
 use crate::connection::Connection;
 
@@ -19,4 +19,15 @@ fn offset_deltas_must_count_up() {
         assert_eq!(connection.produce(&topic, 0, batch.build()).error_code, INVALID_RECORD, "deltas {deltas:?}");
     }
     assert_eq!(connection.append(&topic, &Batch::of(&[b"a"])), 0);
+}
+
+/// Kafka never answers this, and the connection hangs.
+#[test]
+fn null_records_are_refused() {
+    let broker = Broker::start();
+    let mut connection = Connection::to(&broker);
+    let topic = unique("null");
+    connection.create_topic(&topic, &[]);
+    let answer = connection.call(PRODUCE, &produce_request(&topic, 0, -1, None));
+    assert_eq!(answer.responses[0].partition_responses[0].error_code, INVALID_RECORD);
 }
