@@ -13,7 +13,8 @@ use std::time::Duration;
 
 /// Who is connected: counts by shard and by address. One per broker.
 pub struct Connections {
-    config: Arc<BrokerConfig>,
+    /// As started, with what was changed at run time.
+    config: RefCell<Arc<BrokerConfig>>,
     counts: RefCell<Counts>,
 }
 
@@ -25,17 +26,22 @@ struct Counts {
 impl Connections {
     pub fn new(config: Arc<BrokerConfig>, shard_count: usize) -> Connections {
         let counts = Counts { by_shard: vec![0; shard_count], by_address: HashMap::default() };
-        Connections { config, counts: RefCell::new(counts) }
+        Connections { config: RefCell::new(config), counts: RefCell::new(counts) }
+    }
+
+    /// New limits, for connections from now on.
+    pub fn reconfigure(&self, config: BrokerConfig) {
+        *self.config.borrow_mut() = Arc::new(config);
     }
 
     /// Picks the shard for a new connection and counts it; the reason if there may be no more.
     fn place(&self, address: IpAddr) -> Result<usize, &'static str> {
-        let mut counts = self.counts.borrow_mut();
+        let (config, mut counts) = (self.config.borrow(), self.counts.borrow_mut());
         let total: usize = counts.by_shard.iter().sum();
-        if total >= self.config.max_connections.max(0) as usize {
+        if total >= config.max_connections.max(0) as usize {
             return Err("max.connections is reached");
         }
-        let limit = self.config.max_connections_per_ip_overrides.get(&address).copied().unwrap_or(self.config.max_connections_per_ip);
+        let limit = config.max_connections_per_ip_overrides.get(&address).copied().unwrap_or(config.max_connections_per_ip);
         let here = counts.by_address.get(&address).copied().unwrap_or(0);
         if here >= limit {
             return Err("max.connections.per.ip is reached");

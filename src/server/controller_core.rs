@@ -7,7 +7,8 @@ use crate::admin;
 use crate::admin::metrics::MetricsSnapshot;
 use crate::config::{AdvertisedListener, BrokerConfig};
 use crate::controller::{
-    BrokerEndpoint, BrokerRegistration, Controller, ControllerConfig, ControllerRequest, ControllerResponse, Publication,
+    BrokerEndpoint, BrokerRegistration, ConfigResource, Controller, ControllerConfig, ControllerRequest, ControllerResponse, MetadataImage,
+    Publication,
 };
 use crate::log::{LogConfig, LogDirs, LogDirsInfo, ShardClosed};
 use crate::rt::sync::{Event as Signal, QueueReceiver};
@@ -207,9 +208,16 @@ impl Core {
 
     async fn publish(&self, publication: Publication) {
         let version = publication.image.version();
+        self.apply_broker_config(&publication.image);
         self.ask_all(|| Request::Publish(publication.clone())).await;
         self.desk.applied.set(version);
         self.desk.published.notify();
+    }
+
+    fn apply_broker_config(&self, image: &MetadataImage) {
+        let own = image.configs(&ConfigResource::broker(self.config.node_id));
+        let default = image.configs(&ConfigResource::cluster_default());
+        self.desk.connections.reconfigure(self.config.with_dynamic(own, default));
     }
 
     /// Every later image, in order, one after the other.
