@@ -42,6 +42,12 @@ kafka_tool() {
 
 # kafka_start DIR PORT [key=value]...: leaves the process id in DIR/pid, output in DIR/log; returns at once.
 kafka_start() {
+  kafka_format "$@" || return 1
+  kafka_run "$1"
+}
+
+# kafka_format DIR PORT [key=value]...: configuration, and storage if there is none yet.
+kafka_format() {
   local dir="$1" port="$2"
   shift 2
   {
@@ -57,9 +63,14 @@ kafka_start() {
     kafka_tool kafka-storage format -t "$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c1-22)" \
       -c "$dir/server.properties" > "$dir/format.log" 2>&1 || { cat "$dir/format.log"; return 1; }
   fi
+}
+
+# kafka_run DIR: starts what kafka_format prepared. The JVM's options are KAFKA_JVM's; without it small ones, which do for tests.
+kafka_run() {
+  local dir="$1"
   (
     ulimit -n "$(ulimit -Hn)"
-    exec java -Xmx640m -Xms256m -XX:+UseG1GC -XX:-UsePerfData "-Dlog4j2.configurationFile=$kafka_home/log4j2.xml" \
+    exec java ${KAFKA_JVM:--Xmx640m -Xms256m -XX:+UseG1GC} -XX:-UsePerfData "-Dlog4j2.configurationFile=$kafka_home/log4j2.xml" \
       -cp "$kafka_jars/*" kafka.Kafka "$dir/server.properties"
   ) >> "$dir/log" 2>&1 < /dev/null &
   echo $! > "$dir/pid"

@@ -1,0 +1,104 @@
+//! One connection to a broker, blocking: frames out, frames in.
+
+use crate::{Error, Result};
+use bytes::{Bytes, BytesMut};
+use ringmill::types::ErrorCode;
+use ringmill::wire::api::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
+use ringmill::wire::{Part, Request, decode_response_frame, encode_request_frame};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// Longer than any stall that a run should survive.
+const REPLY_TIME_MAX: Duration = Duration::from_secs(20);
+const CREATE_TOPICS_VERSION: i16 = 7;
+
+/// A connection. Its receive buffer is used again once the last frame given out of it is dropped.
+pub struct Client {
+    stream: TcpStream,
+    buffer: BytesMut,
+}
+
+impl Client {
+    pub fn connect(address: &str) -> Result<Client> {
+        let stream = TcpStream::connect(address).map_err(|error| format!("{address}: {error}"))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(REPLY_TIME_MAX))?;
+        stream.set_write_timeout(Some(REPLY_TIME_MAX))?;
+        Ok(Client { stream, buffer: BytesMut::new() })
+    }
+
+    /// A second handle on the same connection, so that one thread sends and another receives.
+    pub fn split(self) -> Result<(Client, Client)> {
+        let stream = self.stream.try_clone()?;
+        Ok((self, Client { stream, buffer: BytesMut::new() }))
+    }
+
+    /// How long a receive waits.
+    pub fn set_patience(&self, patience: Duration) -> Result<()> {
+        Ok(self.stream.set_read_timeout(Some(patience.max(Duration::from_millis(1))))?)
+    }
+
+    pub fn send(&mut self, frame: &[u8]) -> Result<()> {
+        Ok(self.stream.write_all(frame)?)
+    }
+
+    /// The next response without its size.
+    pub fn receive(&mut self) -> Result<Bytes> {
+        let mut size = [0; 4];
+        self.stream.read_exact(&mut size)?;
+        let size = usize::try_from(i32::from_be_bytes(size))?;
+        if self.buffer.len() < size {
+            self.buffer.resize(size, 0);
+        }
+        self.stream.read_exact(&mut self.buffer[..size])?;
+        Ok(std::mem::take(&mut self.buffer).freeze().slice(..size))
+    }
+
+    /// Gives a frame's memory back for the next one.
+    pub fn recycle(&mut self, frame: Bytes) {
+        if let Ok(buffer) = frame.try_into_mut() {
+            self.buffer = buffer;
+        }
+    }
+
+    pub fn ask<Q: Request>(&mut self, request: &Q, version: i16) -> Result<Q::Response> {
+        self.send(&frame_of(request, version, 0)?)?;
+        let (_, response) = decode_response_frame::<Q>(self.receive()?, version).map_err(shown)?;
+        Ok(response)
+    }
+
+    /// Creates a topic with one replica; an existing one is as good.
+    pub fn create_topic(&mut self, name: &str, partitions: usize, configs: &[(String, String)]) -> Result<()> {
+        let configs =
+            configs.iter().map(|(key, value)| CreatableTopicConfig { name: key.as_str().into(), value: Some(value.as_str().into()) });
+        let topic = CreatableTopic {
+            name: name.into(),
+            num_partitions: i32::try_from(partitions)?,
+            replication_factor: 1,
+            configs: configs.collect(),
+            ..Default::default()
+        };
+        let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..Default::default() };
+        let response = self.ask(&request, CREATE_TOPICS_VERSION)?;
+        match response.topics.first().map(|topic| topic.error_code) {
+            Some(ErrorCode::None | ErrorCode::TopicAlreadyExists) => Ok(()),
+            other => Err(format!("creating topic {name}: {other:?}").into()),
+        }
+    }
+}
+
+/// The bytes of a request.
+pub fn frame_of<Q: Request>(request: &Q, version: i16, correlation_id: i32) -> Result<Vec<u8>> {
+    let mut frame = Vec::new();
+    for part in encode_request_frame(request, version, correlation_id, Some("perf".into())).map_err(shown)? {
+        let Part::Bytes(bytes) = part else { unreachable!("requests hold no files") };
+        frame.extend_from_slice(&bytes);
+    }
+    Ok(frame)
+}
+
+/// An error of the codec's.
+pub fn shown(error: impl std::fmt::Debug) -> Error {
+    format!("{error:?}").into()
+}
