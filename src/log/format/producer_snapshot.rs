@@ -7,7 +7,8 @@
 //!      8 producer id    2 epoch    4 last sequence    8 last offset    4 last offset - first offset of the last batch
 //!      8 last timestamp    4 coordinator epoch    8 first offset of the ongoing transaction, -1 none
 //! ```
-//! Of the batches remembered for duplicates only the last one is kept, as Kafka does.
+//! Kafka keeps one entry for a producer, its last batch. Ringmill writes one for each remembered batch, oldest first, so that a retry after a
+//! restart is recognised whichever of them it is; Kafka reads such a file and takes the last entry of each producer.
 
 use crate::types::{Offset, ProducerEpoch, ProducerId, Timestamp};
 use std::fmt;

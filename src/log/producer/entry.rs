@@ -80,10 +80,7 @@ impl ProducerEntry {
 
     pub(super) fn add(&mut self, batch: &BatchHeader) {
         self.set_epoch(batch.producer_epoch);
-        if self.batches.len() == BATCHES_REMEMBERED {
-            self.batches.pop_front();
-        }
-        self.batches.push_back(BatchMetadata {
+        self.remember(BatchMetadata {
             last_sequence: batch.last_sequence(),
             last_offset: batch.last_offset(),
             offset_delta: batch.last_offset_delta,
@@ -92,33 +89,46 @@ impl ProducerEntry {
         self.last_timestamp = batch.max_timestamp;
     }
 
-    pub(super) fn from_snapshot(entry: &ProducerSnapshotEntry) -> ProducerEntry {
-        let batch = BatchMetadata {
-            last_sequence: entry.last_sequence,
-            last_offset: entry.last_offset,
-            offset_delta: entry.offset_delta,
-            timestamp: entry.timestamp,
-        };
-        ProducerEntry {
-            epoch: entry.epoch,
-            coordinator_epoch: entry.coordinator_epoch,
-            last_timestamp: entry.timestamp,
-            transaction_first_offset: entry.transaction_first_offset,
-            batches: (entry.last_offset.0 >= 0).then_some(batch).into_iter().collect(),
+    /// Takes an entry of a snapshot: the oldest remembered batch comes first.
+    pub(super) fn add_snapshot(&mut self, entry: &ProducerSnapshotEntry) {
+        self.set_epoch(entry.epoch);
+        self.coordinator_epoch = entry.coordinator_epoch;
+        self.last_timestamp = entry.timestamp;
+        self.transaction_first_offset = entry.transaction_first_offset;
+        if entry.last_offset.0 >= 0 {
+            self.remember(BatchMetadata {
+                last_sequence: entry.last_sequence,
+                last_offset: entry.last_offset,
+                offset_delta: entry.offset_delta,
+                timestamp: entry.timestamp,
+            });
         }
     }
 
-    pub(super) fn to_snapshot(&self, producer_id: ProducerId) -> ProducerSnapshotEntry {
-        let last = self.batches.back();
+    /// An entry for each remembered batch, the last one last: Kafka, which writes one entry, takes the last it reads.
+    pub(super) fn to_snapshot(&self, producer_id: ProducerId) -> impl Iterator<Item = ProducerSnapshotEntry> + '_ {
+        let older = self.batches.range(..self.batches.len().saturating_sub(1));
+        let older = older.map(move |batch| self.snapshot_entry(producer_id, Some(batch), batch.timestamp));
+        older.chain(std::iter::once(self.snapshot_entry(producer_id, self.batches.back(), self.last_timestamp)))
+    }
+
+    fn snapshot_entry(&self, producer_id: ProducerId, batch: Option<&BatchMetadata>, timestamp: Timestamp) -> ProducerSnapshotEntry {
         ProducerSnapshotEntry {
             producer_id,
             epoch: self.epoch,
-            last_sequence: self.last_sequence(),
-            last_offset: last.map_or(Offset::NONE, |batch| batch.last_offset),
-            offset_delta: last.map_or(0, |batch| batch.offset_delta),
-            timestamp: self.last_timestamp,
+            last_sequence: batch.map_or(-1, |batch| batch.last_sequence),
+            last_offset: batch.map_or(Offset::NONE, |batch| batch.last_offset),
+            offset_delta: batch.map_or(0, |batch| batch.offset_delta),
+            timestamp,
             coordinator_epoch: self.coordinator_epoch,
             transaction_first_offset: self.transaction_first_offset,
         }
+    }
+
+    fn remember(&mut self, batch: BatchMetadata) {
+        if self.batches.len() == BATCHES_REMEMBERED {
+            self.batches.pop_front();
+        }
+        self.batches.push_back(batch);
     }
 }

@@ -53,23 +53,24 @@ pub struct ProducerStates {
 impl ProducerStates {
     /// From a snapshot's entries, without those that have expired by `now`.
     pub fn from_snapshot(entries: &[ProducerSnapshotEntry], now: Timestamp, expiration_ms: i64) -> ProducerStates {
-        let mut states = ProducerStates::default();
+        let mut producers: BTreeMap<ProducerId, ProducerEntry> = BTreeMap::new();
         for entry in entries {
-            let producer = ProducerEntry::from_snapshot(entry);
-            if is_expired(&producer, now, expiration_ms) {
-                continue;
-            }
+            producers.entry(entry.producer_id).or_insert_with(|| ProducerEntry::new(entry.epoch)).add_snapshot(entry);
+        }
+        let mut states = ProducerStates::default();
+        for (id, producer) in producers.into_iter().filter(|(_, producer)| !is_expired(producer, now, expiration_ms)) {
             if let Some(first_offset) = producer.transaction_first_offset {
-                states.transactions.begin(entry.producer_id, first_offset);
+                states.transactions.begin(id, first_offset);
             }
-            states.put(entry.producer_id, producer, entry.last_offset);
+            let last_written = producer.batches().next_back().map_or(Offset::NONE, |batch| batch.last_offset);
+            states.put(id, producer, last_written);
         }
         states
     }
 
-    /// The entries of a snapshot, ascending by producer id.
+    /// The entries of a snapshot, ascending by producer id, one for each remembered batch.
     pub fn to_snapshot(&self) -> impl Iterator<Item = ProducerSnapshotEntry> + '_ {
-        self.producers.iter().map(|(id, producer)| producer.to_snapshot(*id))
+        self.producers.iter().flat_map(|(id, producer)| producer.to_snapshot(*id))
     }
 
     /// What to do with a client's batch. Its base offset is not looked at.

@@ -124,14 +124,18 @@ fn batches_without_a_producer_leave_no_state() {
 }
 
 #[test]
-fn a_restart_keeps_the_last_batch() {
+fn a_restart_keeps_the_last_five_batches() {
     let mut log = Log::default();
-    log.append(batch(7, 0, 0, 3));
-    log.append(batch(7, 0, 3, 3));
+    for sequence in (0..18).step_by(3) {
+        log.append(batch(7, 0, sequence, 3));
+    }
     log.restart(2_000);
-    assert_eq!(log.append(batch(7, 0, 3, 3)), duplicate(3, 5));
-    assert_eq!(log.append(batch(7, 0, 7, 3)), OUT_OF_ORDER);
-    assert_eq!(log.append(batch(7, 0, 6, 3)), Verdict::Accept);
+    assert_eq!(log.append(batch(7, 0, 0, 3)), OUT_OF_ORDER, "six batches ago");
+    for sequence in (3..18).step_by(3) {
+        assert_eq!(log.append(batch(7, 0, sequence, 3)), duplicate(i64::from(sequence), i64::from(sequence) + 2));
+    }
+    assert_eq!(log.append(batch(7, 0, 19, 3)), OUT_OF_ORDER);
+    assert_eq!(log.append(batch(7, 0, 18, 3)), Verdict::Accept);
 }
 
 #[test]
