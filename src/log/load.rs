@@ -151,7 +151,10 @@ impl Loader {
         let mut state = State::new(segments, log_start, active.log_end);
         state.epochs = metadata::read_epochs(&self.dir, &self.listing, active.log_end).await?;
         for (epoch, offset) in active.scanned.epochs {
-            state.epochs.assign(epoch, offset);
+            // A scan may begin within an epoch that the checkpoint has from its start.
+            if state.epochs.latest().is_none_or(|known| known.epoch < epoch) {
+                state.epochs.assign(epoch, offset);
+            }
         }
         state.producers = active.scanned.producers;
         Ok((state, self.offsets_of(SegmentFileKind::ProducerSnapshot).last().copied()))

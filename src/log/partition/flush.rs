@@ -146,10 +146,10 @@ impl PartitionLog {
         let end = state.segment_end(index);
         drop(state);
         self.write_indexes(base, offsets, times, true).await.map_err(|error| self.fail("writing indexes", error))?;
+        self.write_epochs().await?;
         if let Some(snapshot) = snapshot {
             self.write_snapshot(end, &snapshot, true).await.map_err(|error| self.fail("writing a snapshot", error))?;
         }
-        self.write_epochs().await?;
         let entries = self.entries_made.get();
         self.sync_entries().await?;
         let mut state = self.state.borrow_mut();
@@ -261,6 +261,7 @@ impl PartitionLog {
             times.truncate_to(end);
             (active.base, offsets.bytes().to_vec(), times.bytes().to_vec())
         };
+        self.write_epochs().await?;
         let written = async {
             self.write_indexes(base, offsets, times, true).await?;
             self.write_snapshot(end, &snapshot, true).await
@@ -297,6 +298,7 @@ impl PartitionLog {
         Ok(())
     }
 
+    /// Before a snapshot at the same place: a start reads only what is behind the snapshot.
     async fn write_epochs(&self) -> Result<(), FlushError> {
         if !self.epochs_changed.replace(false) {
             return Ok(());
@@ -328,12 +330,12 @@ impl PartitionLog {
             (index.offsets.bytes().to_vec(), index.times.bytes().to_vec())
         };
         let snapshot = self.snapshot();
+        self.write_epochs().await?;
         let written = async {
             self.write_indexes(base, offsets, times, false).await?;
             self.write_snapshot(end, &snapshot, false).await
         };
         written.await.map_err(|error| self.fail("writing indexes at the stop", error))?;
-        self.write_epochs().await?;
         self.note_synced(end, self.entries_made.get());
         Ok(())
     }

@@ -51,6 +51,7 @@ pub struct PartitionLog {
     entries_made: Cell<u32>,
     entries_durable: Cell<u32>,
     snapshot_offset: Cell<Option<Offset>>,
+    /// Some leader epoch may not be in the checkpoint: an appended one, or one that only the scan at the start found.
     epochs_changed: Cell<bool>,
 }
 
@@ -79,7 +80,7 @@ impl PartitionLog {
             entries_made: Cell::new(1),
             entries_durable: Cell::new(entries_durable as u32),
             snapshot_offset: Cell::new(None),
-            epochs_changed: Cell::new(false),
+            epochs_changed: Cell::new(true),
         })
     }
 
@@ -155,6 +156,10 @@ impl PartitionLog {
         }
         if offset <= self.log_start() {
             return Ok(());
+        }
+        if offset > self.state.borrow().durable_end {
+            // Relaxed acks: a log that ends below its start would be taken for damage.
+            self.flush(true).await.map_err(|_| ErrorCode::KafkaStorageError)?;
         }
         let journal = self.dir.journal.as_ref().ok_or(ErrorCode::KafkaStorageError)?;
         let control = journal.append_control(self.entry(Change::LogStart { offset }));
