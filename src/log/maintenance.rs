@@ -94,8 +94,8 @@ async fn sync_together(dir: &LogDir, logs: &[Rc<PartitionLog>]) {
     }
 }
 
-/// Writes recovery points and log start offsets, and lets go of the journal's log start entries that are in them.
-async fn write_checkpoints(store: &LogStore, dir: &LogDir) {
+/// Writes recovery points and log start offsets, and lets go of the journal's log start entries that are in them. Whether it succeeded.
+pub async fn write_checkpoints(store: &LogStore, dir: &LogDir) -> bool {
     let holds = dir.take_log_start_holds();
     let mut checkpoints = Checkpoints::new();
     for log in store.partitions().iter().filter(|log| std::ptr::eq(Rc::as_ptr(log.dir()), dir) && log.has_news()) {
@@ -103,13 +103,17 @@ async fn write_checkpoints(store: &LogStore, dir: &LogDir) {
     }
     let path = dir.health.path().join(format!("{BASE_NAME}-{}", store.shard()));
     match fs::write_file(&path, &checkpoint::encode(&checkpoints)).await {
-        Ok(()) => dir.release_log_start_holds(holds),
+        Ok(()) => {
+            dir.release_log_start_holds(holds);
+            return true;
+        }
         Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
             dir.health.set_full(true);
             dir.return_log_start_holds(holds);
         }
         Err(error) => dir.health.fail("writing a checkpoint", error),
     }
+    false
 }
 
 /// Wakes everybody who waits for a directory that went offline.

@@ -172,6 +172,10 @@ impl LogStore {
     }
 
     async fn delete(&self, id: TopicPartitionId, topic: &str) -> Result<(), OpenError> {
+        if self.closing.get() {
+            // The stop is about to write what would go: the deletion is asked for again after the next start.
+            return Err(OpenError::Offline(self.dirs[0].health.path().to_path_buf()));
+        }
         let name = PartitionDirectory::live(topic, id.partition).to_string();
         let open = self.partitions.borrow_mut().remove(&id);
         let Some(index) = self.located.borrow().get(&name).copied() else { return Ok(()) };
@@ -179,6 +183,8 @@ impl LogStore {
         let mut hold = None;
         if let Some(log) = open {
             log.close();
+            // Else the ring might have no room for the entry until the batches it holds for this very partition are in a segment.
+            let _ = log.flush(true).await;
             log.lock_for_deletion().await;
             let journal = dir.journal.as_ref().expect("a store has journals");
             let control = journal.append_control(log.delete_entry());
@@ -292,7 +298,8 @@ impl LogStore {
         if let Err(error) = synced {
             dir.health.fail("syncing the file system", error);
         }
-        if !whole.get() || dir.health.is_offline() {
+        // Log start offsets may be nowhere but in the journal.
+        if !whole.get() || dir.health.is_offline() || !maintenance::write_checkpoints(self, dir).await {
             journal.abort();
             return None;
         }

@@ -88,5 +88,9 @@ async fn remove_journal(dir: &Path, journal: ShardId) -> Result<(), OpenError> {
         fs::remove_file(&files::ring_path(dir, journal, number)).await.map_err(io)?;
     }
     fs::sync_dir(dir).await.map_err(io)?;
-    fs::remove_file(&files::state_path(dir, journal)).await.map_err(io)
+    // A crash while the journal was made may have left a ring without a state.
+    match fs::remove_file(&files::state_path(dir, journal)).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io(error)),
+        _ => Ok(()),
+    }
 }
