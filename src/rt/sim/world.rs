@@ -208,6 +208,11 @@ impl Control {
         state::with(|s| s.machines[machine.0].disk.faults = faults);
     }
 
+    /// Bytes that files take on the machine's disk now.
+    pub fn used_space(&self, machine: Machine) -> u64 {
+        state::with(|s| s.machines[machine.0].disk.used_space())
+    }
+
     pub fn set_network_faults(&self, faults: NetworkFaults) {
         state::with(|s| s.network_faults = faults);
     }

@@ -304,7 +304,11 @@ impl Disk {
 
     pub fn free_space(&self) -> u64 {
         let capacity = self.faults.capacity.unwrap_or(1 << 40);
-        capacity.saturating_sub(self.pages_used * PAGE as u64)
+        capacity.saturating_sub(self.used_space())
+    }
+
+    pub fn used_space(&self) -> u64 {
+        self.pages_used * PAGE as u64
     }
 
     /// False if it is locked already.
