@@ -3,3 +3,4 @@
 
 mod broker;
 mod determinism;
+mod log_engine;

@@ -1,0 +1,162 @@
+//! The log engine under random produce, crashes at any moment, failing and full disks, and changing numbers of shards.
+//!
+//! The check after every start: everything acknowledged or served is there, byte for byte; offsets are dense; deleted records
+//! and topics stay deleted; leader epochs end where they did; repeats of remembered batches get their first answer.
+
+mod ledger;
+mod process;
+mod traffic;
+
+use ledger::{Counts, Ledger};
+use ringmill::log::{LogConfig, TopicLogConfig};
+use ringmill::rt::sim::{DiskFaults, Machine, Options, Span, World, for_each_seed};
+use ringmill::types::NodeId;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// One kind of story.
+struct Story {
+    slot_count: usize,
+    lives: usize,
+    /// Every how manyth topic has relaxed `flush.messages`.
+    relaxed_one_in: usize,
+    faults: DiskFaults,
+    /// The disk becomes full during each life.
+    fills_up: bool,
+}
+
+const CRASHES: Story = Story { slot_count: 3, lives: 4, relaxed_one_in: 3, faults: NO_FAULTS, fills_up: false };
+const NO_FAULTS: DiskFaults =
+    DiskFaults { read_error_one_in: 0, write_error_one_in: 0, sync_error_one_in: 0, stall_one_in: 0, capacity: None };
+
+fn world(seed: u64) -> (World, Machine) {
+    // A quick disk, so that runs are short; order and tearing are as bad as ever.
+    let options = Options {
+        disk_read: Span::us(5, 200),
+        disk_write: Span::us(10, 2_000),
+        disk_sync: Span::us(20, 3_000),
+        blocking: Span::us(5, 500),
+        ..Options::default()
+    };
+    let world = World::new(seed, options);
+    let machine = world.add_machine();
+    (world, machine)
+}
+
+/// Small enough that a life goes round the ring, rolls segments and closes files; different for every seed, the same for its lives.
+fn config(world: &World) -> (LogConfig, TopicLogConfig) {
+    let dir_count = 1 + world.random_below(2);
+    let config = LogConfig {
+        tail_bytes_max: 256 << 10,
+        tail_flush_bytes: 4 << 10 << world.random_below(4),
+        journal_file_bytes: 64 << 10,
+        journal_bytes_initial: 128 << 10,
+        journal_bytes_max: 256 << 10 << world.random_below(2),
+        open_files_max: 6,
+        index_maps_max: 4,
+        disk_reserve_bytes: 512 << 10,
+        ..LogConfig::new((0..dir_count).map(|n| PathBuf::from(format!("/data-{n}"))).collect(), NodeId(1))
+    };
+    let topic =
+        TopicLogConfig { segment_bytes: 48 << 10 << world.random_below(3), index_interval_bytes: 1024, ..TopicLogConfig::default() };
+    (config, topic)
+}
+
+fn run(seed: u64, story: &Story) -> Counts {
+    let (world, machine) = world(seed);
+    let ledger = Ledger::new(story.slot_count, story.relaxed_one_in);
+    let (config, topic) = config(&world);
+    for life in 0..story.lives {
+        let shard_count = 1 + world.random_below(3) as u16;
+        {
+            let contents = &mut *ledger.lock();
+            (contents.life, contents.stop, contents.stopped_cleanly, contents.opened_count) = (life as i32, false, false, 0);
+        }
+        world.set_disk_faults(machine, NO_FAULTS);
+        world.boot(machine, process::shards(&config, &topic, shard_count, &ledger));
+        live(&world, machine, story, &ledger, shard_count);
+    }
+    world.set_disk_faults(machine, NO_FAULTS);
+    let counts = ledger.lock().counts;
+    counts
+}
+
+/// One life of the process, to its end.
+fn live(world: &World, machine: Machine, story: &Story, ledger: &Ledger, shard_count: u16) {
+    if world.random_below(6) == 0 {
+        // A crash at any moment of the start. What the last stop promised still holds.
+        world.run_steps(world.random_below(600));
+        return world.crash(machine);
+    }
+    let opened = world.run_until(Duration::from_secs(60), || ledger.lock().opened_count == usize::from(shard_count));
+    assert!(opened, "the start takes longer than a minute");
+    world.set_disk_faults(machine, story.faults);
+    if story.fills_up {
+        fill_up(world, machine, ledger);
+    }
+    world.run_steps(world.random_below(4_000));
+    match world.random_below(5) {
+        0 => world.kill(machine),
+        1 if story.faults.write_error_one_in == 0 => {
+            ledger.lock().stop = true;
+            if world.random_below(3) == 0 {
+                world.run_steps(world.random_below(400));
+                return world.crash(machine);
+            }
+            let ended = world.run_until(Duration::from_secs(60), || world.running_cores(machine) == 0);
+            assert!(ended, "the stop takes longer than a minute");
+            let contents = &mut *ledger.lock();
+            // Only a full disk excuses a stop that is not clean.
+            assert!(contents.stopped_cleanly || story.fills_up);
+            contents.slots.iter_mut().for_each(|slot| slot.complete = contents.stopped_cleanly);
+        }
+        _ => world.crash(machine),
+    }
+}
+
+/// The disk is full for a while; with space again, appends are taken again.
+fn fill_up(world: &World, machine: Machine, ledger: &Ledger) {
+    let capacity = Some(world.used_space(machine) + world.random_below(1 << 20));
+    world.set_disk_faults(machine, DiskFaults { capacity, ..NO_FAULTS });
+    world.run_for(Duration::from_millis(100 + world.random_below(500)));
+    if world.random_below(2) == 0 {
+        return;
+    }
+    world.set_disk_faults(machine, NO_FAULTS);
+    let written = |ledger: &Ledger| ledger.lock().slots.iter().map(|s| s.next_offset() + i64::from(s.generation) * 1_000_000).sum::<i64>();
+    world.run_for(Duration::from_millis(300));
+    let before = written(ledger);
+    let goes_on = world.run_until(Duration::from_secs(5), || written(ledger) > before);
+    assert!(goes_on, "with space again, appends are refused still");
+}
+
+/// Runs a story for many seeds and adds up what was done.
+fn run_all(count: u64, story: &Story) -> Counts {
+    let total = Mutex::new(Counts::default());
+    for_each_seed(count, |seed| {
+        let counts = run(seed, story);
+        let mut total = total.lock().unwrap();
+        total.batches_checked += counts.batches_checked;
+        total.batches_lost_unacknowledged += counts.batches_lost_unacknowledged;
+        total.duplicates += counts.duplicates;
+        total.reads += counts.reads;
+        total.refused += counts.refused;
+        total.deletions += counts.deletions;
+    });
+    let total = total.into_inner().unwrap();
+    println!("{total:?}");
+    assert!(total.batches_checked > 0 && total.reads > 0, "{total:?}");
+    total
+}
+
+#[test]
+fn nothing_acknowledged_or_served_is_lost_by_crashes() {
+    let total = run_all(300, &CRASHES);
+    assert!(total.batches_lost_unacknowledged > 0 && total.duplicates > 0 && total.deletions > 0, "{total:?}");
+}
+
+#[test]
+fn many_partitions_share_a_small_ring() {
+    run_all(30, &Story { slot_count: 25, lives: 3, ..CRASHES });
+}
