@@ -275,10 +275,10 @@ impl Core {
                 _ => unreachable!("Close is answered with what was closed"),
             })
             .collect();
-        if let Some(dirs) = dirs {
-            if let Err(error) = dirs.close(closed).await {
-                tracing::error!(%error, "the clean stop could not be recorded; the next start recovers as after a crash");
-            }
+        if let Some(dirs) = dirs
+            && let Err(error) = dirs.close(closed).await
+        {
+            tracing::error!(%error, "the clean stop could not be recorded; the next start recovers as after a crash");
         }
     }
 

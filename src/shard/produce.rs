@@ -28,9 +28,12 @@ impl AppendOutcome {
     }
 }
 
+/// An append's outcome so far, and what it waits for: the log, and the end offset (exclusive) that must be durable.
+type Begun = (AppendOutcome, Option<(Rc<PartitionLog>, Offset)>);
+
 /// Appends that are in memory and on their way to the disk.
 pub struct PendingAppends {
-    outcomes: Vec<(AppendOutcome, Option<(Rc<PartitionLog>, Offset)>)>,
+    outcomes: Vec<Begun>,
 }
 
 impl PendingAppends {
@@ -62,7 +65,7 @@ pub async fn append_all(shard: &Shard, appends: Vec<PartitionAppend>) -> Pending
     PendingAppends { outcomes }
 }
 
-fn append_one(shard: &Shard, append: &PartitionAppend, now: Timestamp) -> (AppendOutcome, Option<(Rc<PartitionLog>, Offset)>) {
+fn append_one(shard: &Shard, append: &PartitionAppend, now: Timestamp) -> Begun {
     let (log, leader_epoch) = match shard.led_partition(append.id) {
         Ok(led) => led,
         Err(error) => return (AppendOutcome::failed(error), None),
