@@ -183,7 +183,7 @@ impl AlignedBuffer {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.0.is_empty()
     }
 
     pub fn capacity(&self) -> usize {

@@ -53,11 +53,14 @@ pub struct Task {
     pub queued: bool,
 }
 
+/// What an I/O does to its machine's disk when it completes.
+pub type Completion = Box<dyn FnOnce(&mut Disk, &mut Rng)>;
+
 /// An I/O under way: what it does to the disk when it completes.
 pub struct PendingIo {
     pub machine: usize,
     pub what: &'static str,
-    pub complete: Box<dyn FnOnce(&mut Disk, &mut Rng)>,
+    pub complete: Completion,
 }
 
 pub struct MachineState {

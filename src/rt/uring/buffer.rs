@@ -26,6 +26,10 @@ impl Buffer {
         self.len
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     pub fn capacity(&self) -> usize {
         self.memory.len()
     }

@@ -43,11 +43,13 @@ pub struct Ticker {
     driver: RefCell<Option<Waker>>,
 }
 
-impl Ticker {
-    pub fn new() -> Ticker {
+impl Default for Ticker {
+    fn default() -> Self {
         Ticker { sleepers: RefCell::default(), next_id: Cell::new(0), armed: Cell::new(NEVER), driver: RefCell::new(None) }
     }
+}
 
+impl Ticker {
     fn insert(&self, tick: u64, waker: Waker) -> (u64, u64) {
         let key = (tick, self.next_id.get());
         self.next_id.set(key.1 + 1);

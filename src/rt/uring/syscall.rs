@@ -185,7 +185,7 @@ fn is_tmpfs(file: &std::fs::File) -> io::Result<bool> {
     if unsafe { libc::fstatfs(file.as_raw_fd(), &mut stat) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(stat.f_type as i64 == libc::TMPFS_MAGIC as i64)
+    Ok(stat.f_type == libc::TMPFS_MAGIC)
 }
 
 /// A counter that a read waits for and resets. Blocking, so that the ring waits instead of failing.

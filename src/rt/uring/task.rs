@@ -56,7 +56,7 @@ pub fn enter() {
     let core = Rc::new(Core {
         queues,
         wakes: Arc::clone(&wakes),
-        ticker: Ticker::new(),
+        ticker: Ticker::default(),
         random: Cell::new(syscall::system_random()),
         scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
     });
