@@ -14,7 +14,7 @@ use super::segment::scan::{HeaderWalk, ScanEnd, scan_batches};
 use super::segment::{MaxTimestamp, Segment, path};
 use super::{OpenError, TopicLogConfig, metadata, plain};
 use crate::rt::fs::DirEntry;
-use crate::rt::{SharedFile, fs, wall_clock};
+use crate::rt::{AlignedBuffer, File, SharedFile, fs, wall_clock};
 use crate::types::{LeaderEpoch, Offset, Timestamp, TopicPartitionId};
 use crate::wire::records::{BatchHeader, HEADER_SIZE, RecordBatch};
 use bytes::Bytes;
@@ -26,6 +26,7 @@ use std::rc::Rc;
 pub const DAMAGED_NAME: &str = "ringmill-damaged";
 const DAMAGED_BYTES_MAX: u64 = 64 << 10;
 const INDEX_BYTES_MAX: u64 = 1 << 30;
+const REWRITE_BYTES: u64 = 1 << 20;
 const SNAPSHOT_BYTES_MAX: u64 = 256 << 20;
 
 /// What else is known of the partition that is loaded.
@@ -54,23 +55,27 @@ pub async fn load(
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(io(error)),
     };
-    let fresh = listing.is_empty();
-    if !fresh {
+    let mut found = None;
+    if !listing.is_empty() {
         check_not_damaged(&partition_dir, &listing).await?;
-        if metadata::belongs_to_another(&partition_dir, &listing, id.topic_id).await? {
+        found = metadata::read_topic_id(&partition_dir).await?;
+        if found.is_some_and(|found| found != id.topic_id) {
             metadata::set_aside(dir.health.path(), topic, id.partition).await?;
-            listing.clear();
+            (listing, found) = (Vec::new(), None);
         }
     }
-    if listing.is_empty() {
+    let fresh = listing.is_empty();
+    if fresh {
         fs::create_dir_all(&partition_dir).await.map_err(io)?;
     }
-    metadata::write_if_missing(&partition_dir, &listing, id.topic_id).await?;
+    if found.is_none() {
+        metadata::write(&partition_dir, id.topic_id).await?;
+    }
     let producer_expiration_ms = dir.config.producer_id_expiration_ms;
     let loader = Loader { dir: partition_dir, listing, config: Rc::clone(&config), now: wall_clock(), producer_expiration_ms };
-    let (state, snapshot) = loader.state(expectation).await?;
+    let (state, snapshot, epochs_changed) = loader.state(expectation).await?;
     let log = PartitionLog::new(Rc::clone(dir), id, topic, config, state, !fresh);
-    log.set_snapshot_offset(snapshot);
+    log.note_loaded(snapshot, epochs_changed);
     Ok(log)
 }
 
@@ -87,6 +92,23 @@ async fn check_not_damaged(dir: &Path, listing: &[DirEntry]) -> Result<(), OpenE
 pub async fn mark_damaged(dir: &Path, why: &str) -> Result<(), OpenError> {
     let path = dir.join(DAMAGED_NAME);
     fs::write_file(&path, format!("{why}\n").as_bytes()).await.map_err(|error| OpenError::Io(path, error))
+}
+
+/// Writes again what a scan found from `from` to `end`, cuts what is behind it, and syncs. After a sync that failed the kernel may show bytes
+/// that no later sync saves, since it takes them for saved: only bytes that are written anew become durable.
+async fn rewrite(file: &File, from: u64, end: u64) -> io::Result<()> {
+    let alignment = file.alignment();
+    let mut at = from - from % alignment as u64;
+    while at < end {
+        let len = (end - at).min(REWRITE_BYTES) as usize;
+        let mut buffer = AlignedBuffer::with_capacity(len.next_multiple_of(alignment));
+        buffer.extend_from_slice(&file.read_at(at, len).await?);
+        buffer.pad_to(alignment);
+        file.write_at(at, buffer).await?;
+        at += len as u64;
+    }
+    file.truncate(end).await?;
+    file.sync().await
 }
 
 struct Loader {
@@ -111,6 +133,8 @@ struct Scanned {
     producers: ProducerStates,
     /// The producers have all below.
     producers_end: Offset,
+    /// First offset and position of each batch.
+    batches: Vec<(Offset, u64)>,
 }
 
 impl Scanned {
@@ -128,13 +152,13 @@ impl Scanned {
 }
 
 impl Loader {
-    async fn state(&self, expectation: &Expectation<'_>) -> Result<(State, Option<Offset>), OpenError> {
+    async fn state(&self, expectation: &Expectation<'_>) -> Result<(State, Option<Offset>, bool), OpenError> {
         let bases = self.offsets_of(SegmentFileKind::Log);
         let Some((&last, sealed)) = bases.split_last() else {
             let start = expectation.checkpoint.log_start;
             self.check_end(start, expectation, || "there is no segment".into())?;
             let state = State::new(vec![Segment::new(start, self.now)], start, start);
-            return Ok((state, None));
+            return Ok((state, None, false));
         };
         let mut segments = Vec::with_capacity(bases.len());
         for &base in sealed {
@@ -150,14 +174,15 @@ impl Loader {
         let log_start = expectation.checkpoint.log_start.max(bases[0]).min(active.log_end);
         let mut state = State::new(segments, log_start, active.log_end);
         state.epochs = metadata::read_epochs(&self.dir, &self.listing, active.log_end).await?;
+        let mut epochs_changed = false;
         for (epoch, offset) in active.scanned.epochs {
             // A scan may begin within an epoch that the checkpoint has from its start.
             if state.epochs.latest().is_none_or(|known| known.epoch < epoch) {
-                state.epochs.assign(epoch, offset);
+                epochs_changed |= state.epochs.assign(epoch, offset);
             }
         }
         state.producers = active.scanned.producers;
-        Ok((state, self.offsets_of(SegmentFileKind::ProducerSnapshot).last().copied()))
+        Ok((state, self.offsets_of(SegmentFileKind::ProducerSnapshot).last().copied(), epochs_changed))
     }
 
     /// The producers of the newest snapshot that can be read, brought up to the last segment if it is older.
@@ -334,9 +359,11 @@ impl Loader {
             let why = end.stop.as_ref().map_or_else(|| "the file ends".into(), ToString::to_string);
             format!("{} at position {}: {why}", log.display(), end.position)
         })?;
-        if end.position < size {
-            file.truncate(end.position).await.map_err(|error| self.io(error))?;
-            file.sync().await.map_err(|error| self.io(error))?;
+        let known_durable = snapshot.max(expectation.checkpoint.recovery_point);
+        let unsure =
+            active.scanned.batches.iter().find(|(offset, _)| *offset >= known_durable).map_or(end.position, |(_, position)| *position);
+        if end.position < size || unsure < end.position {
+            rewrite(&file, unsure, end.position).await.map_err(|error| self.io(error))?;
         }
         active.segment.written = end.position;
         if active.segment.first_timestamp.is_none() && end.position > 0 {
@@ -346,10 +373,11 @@ impl Loader {
         Ok(active)
     }
 
-    async fn scan(&self, file: &crate::rt::File, start: u64, size: u64, active: &mut Active) -> Result<ScanEnd, OpenError> {
+    async fn scan(&self, file: &File, start: u64, size: u64, active: &mut Active) -> Result<ScanEnd, OpenError> {
         let interval = self.config.index_interval_bytes;
         let base = active.segment.base;
-        let scanned = scan_batches(file, start, size, base, |header, _, batch| {
+        let scanned = scan_batches(file, start, size, base, |header, position, batch| {
+            active.scanned.batches.push((header.base_offset, position));
             active.segment.append(header, batch.len(), interval);
             active.scanned.add(header, batch);
         });

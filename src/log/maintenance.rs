@@ -2,10 +2,12 @@
 
 use super::checkpoint::{self, BASE_NAME, Checkpoint, Checkpoints};
 use super::dir::LogDir;
+use super::partition::FlushError;
 use super::tasks::for_each;
 use super::{LogStore, PartitionLog};
 use crate::rt::sync::{QueueReceiver, Semaphore};
 use crate::rt::{self, Queue, fs};
+use std::cell::Cell;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -14,6 +16,9 @@ const CHECKPOINT_FLUSHES_AT_ONCE: u64 = 8;
 /// From so many files on, one sync of the file system is cheaper than one for each.
 const SINGLE_SYNCS_MAX: usize = 16;
 const SPACE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Kafka's `producer.id.expiration.check.interval.ms`.
+const PRODUCER_EXPIRY_INTERVAL: Duration = Duration::from_secs(600);
+const FINISHES_AT_ONCE: u64 = 16;
 const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Starts all of them; they end when the store closes.
@@ -84,6 +89,7 @@ async fn checkpoint(store: &LogStore, dir: &Rc<LogDir>, low: u64) {
     }
 }
 
+/// Makes all that is written durable with one sync of the file system.
 async fn sync_together(dir: &LogDir, logs: &[Rc<PartitionLog>]) {
     let marks: Vec<_> = logs.iter().map(|log| log.sync_mark()).collect();
     if let Err(error) = fs::sync_filesystem(dir.health.path()).await {
@@ -92,6 +98,28 @@ async fn sync_together(dir: &LogDir, logs: &[Rc<PartitionLog>]) {
     for (log, (end, entries)) in logs.iter().zip(marks) {
         log.note_synced(end, entries);
     }
+}
+
+/// What a clean stop does with partitions: all in segments, padding cut, indexes and snapshots, all durable. False if it did not succeed.
+pub async fn finish(dir: &Rc<LogDir>, logs: &[Rc<PartitionLog>]) -> bool {
+    let whole = Rc::new(Cell::new(true));
+    let check = |result: Result<(), FlushError>, whole: &Cell<bool>| whole.set(whole.get() && result.is_ok());
+    for_each(Queue::Flush, logs.to_vec(), FINISHES_AT_ONCE, |log| {
+        let whole = Rc::clone(&whole);
+        async move { check(log.finish_segments().await, &whole) }
+    })
+    .await;
+    sync_together(dir, logs).await;
+    if !whole.get() || dir.health.is_offline() {
+        return false;
+    }
+    for_each(Queue::Flush, logs.to_vec(), FINISHES_AT_ONCE, |log| {
+        let whole = Rc::clone(&whole);
+        async move { check(log.finish_indexes().await, &whole) }
+    })
+    .await;
+    sync_together(dir, logs).await;
+    whole.get() && !dir.health.is_offline()
 }
 
 /// Writes recovery points and log start offsets, and lets go of the journal's log start entries that are in them. Whether it succeeded.
@@ -131,8 +159,9 @@ async fn watch_health(store: Weak<LogStore>, dir: Rc<LogDir>) {
     }
 }
 
-/// Refuses appends while there is too little space; tries again what did not fit.
+/// Refuses appends while there is too little space; tries again what did not fit. Now and then forgets producers that are long silent.
 async fn watch_space(store: Weak<LogStore>, dir: Rc<LogDir>) {
+    let mut next_expiry = rt::now() + PRODUCER_EXPIRY_INTERVAL;
     loop {
         let journaled = dir.journal.as_ref().map_or(0, |journal| journal.used_bytes());
         match fs::free_space(dir.health.path()).await {
@@ -145,8 +174,11 @@ async fn watch_space(store: Weak<LogStore>, dir: Rc<LogDir>) {
             waiting.iter().for_each(|log| log.want_flush());
         }
         rt::sleep(SPACE_CHECK_INTERVAL).await;
-        if store.upgrade().is_none_or(|store| store.is_closing()) {
-            return;
+        let Some(store) = store.upgrade().filter(|store| !store.is_closing()) else { return };
+        if rt::now() >= next_expiry {
+            next_expiry = rt::now() + PRODUCER_EXPIRY_INTERVAL;
+            let now = rt::wall_clock();
+            store.partitions().iter().filter(|log| Rc::ptr_eq(log.dir(), &dir)).for_each(|log| log.expire_producers(now));
         }
     }
 }

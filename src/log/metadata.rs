@@ -26,20 +26,8 @@ pub async fn read_topic_id(partition_dir: &Path) -> Result<Option<TopicId>, Open
     }
 }
 
-/// True if the directory says that it holds a partition of another topic id.
-pub async fn belongs_to_another(partition_dir: &Path, listing: &[DirEntry], topic_id: TopicId) -> Result<bool, OpenError> {
-    if !listing.iter().any(|entry| entry.name == PARTITION_METADATA) {
-        return Ok(false);
-    }
-    Ok(read_topic_id(partition_dir).await?.is_some_and(|found| found != topic_id))
-}
-
-/// Writes `partition.metadata` unless it is there and readable; durable with the partition's first sync.
-pub async fn write_if_missing(partition_dir: &Path, listing: &[DirEntry], topic_id: TopicId) -> Result<(), OpenError> {
-    let len = encode_partition_metadata(topic_id).len() as u64;
-    if listing.iter().any(|entry| entry.name == PARTITION_METADATA && entry.len >= len) {
-        return Ok(());
-    }
+/// Writes `partition.metadata`; the entry is durable with the partition's first sync, the content perhaps later: then it is written again.
+pub async fn write(partition_dir: &Path, topic_id: TopicId) -> Result<(), OpenError> {
     let path = partition_dir.join(PARTITION_METADATA);
     plain::write(&path, encode_partition_metadata(topic_id).as_bytes()).await.map_err(|error| OpenError::Io(path, error))
 }

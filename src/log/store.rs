@@ -9,7 +9,6 @@ use super::journal::Journal;
 use super::load::{Expectation, load};
 use super::memory::Memory;
 use super::segment::files::Files;
-use super::tasks::for_each;
 use super::{LogConfig, LogDirsInfo, OpenError, PartitionLog, ShardClosed, TopicLogConfig, maintenance, metadata};
 use crate::rt::sync::{Event, QueueSender, oneshot, queue};
 use crate::rt::{self, Queue, fs};
@@ -18,8 +17,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
-
-const CLOSES_AT_ONCE: u64 = 16;
 
 /// One log directory, for DescribeLogDirs and metrics.
 #[derive(Clone, Debug)]
@@ -127,6 +124,7 @@ impl LogStore {
             return Err(OpenError::Offline(dir.health.path().to_path_buf()));
         }
         dir.health.check()?;
+        self.delete_predecessor(id, topic).await?;
         let expectation = Expectation {
             clean: self.clean[index],
             checkpoint: self.checkpoints[index].borrow().get(&id).copied().unwrap_or_default(),
@@ -134,6 +132,16 @@ impl LogStore {
             acknowledged: Offset(0),
         };
         load(dir, id, topic, config, &expectation).await
+    }
+
+    /// Ends the log of an earlier topic of the same name whose deletion is still to come: its directory has our name.
+    async fn delete_predecessor(&self, id: TopicPartitionId, topic: &str) -> Result<(), OpenError> {
+        let same_name = |log: &&Rc<PartitionLog>| log.id().partition == id.partition && log.id() != id && **log.topic() == *topic;
+        let predecessor = self.partitions.borrow().values().find(same_name).map(|log| log.id());
+        match predecessor {
+            Some(predecessor) => self.delete(predecessor, topic).await,
+            None => Ok(()),
+        }
     }
 
     /// Where the directory of this name is, or shall be: in the log directory with the fewest partitions.
@@ -195,7 +203,10 @@ impl LogStore {
             if durable.is_err() {
                 return Err(OpenError::Offline(dir.health.path().to_path_buf()));
             }
-        } else if metadata::read_topic_id(&dir.path_of(topic, id.partition)).await?.is_some_and(|found| found != id.topic_id) {
+        }
+        let found = metadata::read_topic_id(&dir.path_of(topic, id.partition)).await?;
+        if found.is_some_and(|found| found != id.topic_id) {
+            // The directory is a later topic's of the same name.
             return Ok(());
         }
         let renamed = metadata::rename_deleted(dir.health.path(), topic, id.partition).await;
@@ -281,25 +292,12 @@ impl LogStore {
 
     async fn close_dir(&self, dir: &Rc<LogDir>) -> Option<Vec<ClosedPartition>> {
         let logs: Vec<_> = self.partitions().into_iter().filter(|log| Rc::ptr_eq(log.dir(), dir)).collect();
-        let whole = Rc::new(Cell::new(true));
         let touched: Vec<_> = logs.iter().filter(|log| log.has_news()).cloned().collect();
         logs.iter().for_each(|log| log.close());
-        for_each(Queue::Flush, touched, CLOSES_AT_ONCE, |log| {
-            let whole = Rc::clone(&whole);
-            async move {
-                if log.finish().await.is_err() {
-                    whole.set(false);
-                }
-            }
-        })
-        .await;
+        let whole = maintenance::finish(dir, &touched).await;
         let journal = dir.journal.as_ref().expect("a store has journals");
-        let synced = fs::sync_filesystem(dir.health.path()).await;
-        if let Err(error) = synced {
-            dir.health.fail("syncing the file system", error);
-        }
         // Log start offsets may be nowhere but in the journal.
-        if !whole.get() || dir.health.is_offline() || !maintenance::write_checkpoints(self, dir).await {
+        if !whole || !maintenance::write_checkpoints(self, dir).await {
             journal.abort();
             return None;
         }

@@ -118,13 +118,13 @@ impl PartitionLog {
         self.dir.memory.add(self.this.clone(), end, size);
     }
 
-    /// Queues the batch to the journal, or leaves it to its segment if it is too large (or there is no journal).
+    /// Queues the batch to the journal; one that is too large is left to its segment, as all are where there is no journal (in replay).
     fn journal(&self, base: Offset, end: Offset, bytes: Bytes) {
-        let journal = self.dir.journal.as_ref().filter(|journal| bytes.len() <= journal.records_len_max());
-        let (Some(journal), Some(this)) = (journal, self.this.upgrade()) else {
+        let (Some(journal), Some(this)) = (&self.dir.journal, self.this.upgrade()) else { return };
+        if bytes.len() > journal.records_len_max() {
             self.state.borrow_mut().bypassed.push_back((base, end));
             return;
-        };
+        }
         let sequence = journal.append(this, base, end, bytes);
         let mut state = self.state.borrow_mut();
         state.needs_frame(end, sequence);
@@ -140,7 +140,7 @@ impl PartitionLog {
         self.dir.dirty.borrow_mut().entry(self.id).or_insert_with(|| Rc::clone(&this));
         let state = self.state.borrow();
         let rolled = state.segments.len() > 1 && !state.segments[state.segments.len() - 2].sealed;
-        let bypass = self.dir.journal.is_some() && !state.bypassed.is_empty();
+        let bypass = !state.bypassed.is_empty();
         let wanted = state.unwritten_bytes >= self.dir.config.tail_flush_bytes || rolled || bypass || self.dir.memory.is_short();
         drop(state);
         if wanted {

@@ -136,7 +136,7 @@ impl PartitionLog {
 
     /// Completes a segment behind which another one was begun.
     async fn seal(&self, base: Offset) -> Result<(), FlushError> {
-        self.cut_padding(base).await?;
+        self.cut_padding(base, true).await?;
         let mut state = self.state.borrow_mut();
         let segment = state.segment_mut(base);
         segment.index_max_timestamp();
@@ -159,15 +159,15 @@ impl PartitionLog {
         Ok(())
     }
 
-    /// The file ends where the log does, durably.
-    async fn cut_padding(&self, base: Offset) -> Result<(), FlushError> {
+    /// The file ends where the log does; durably if `sync`.
+    async fn cut_padding(&self, base: Offset, sync: bool) -> Result<(), FlushError> {
         let writer = self.writer(base).await?;
         let written = self.state.borrow_mut().segment_mut(base).written;
         let cut = async {
             if writer.allocated != written {
                 writer.file.truncate(written).await?;
             }
-            writer.file.sync().await
+            if sync { writer.file.sync().await } else { Ok(()) }
         };
         cut.await.map_err(|error| self.fail("closing a segment", error))
     }
@@ -308,26 +308,30 @@ impl PartitionLog {
         fs::write_file(&path, contents.as_bytes()).await.map_err(|error| self.fail("writing leader epochs", error))
     }
 
-    /// Clean stop: everything in segments, padding cut, indexes and snapshot written. Durable once the file system was synced.
-    pub(in crate::log) async fn finish(&self) -> Result<(), FlushError> {
+    /// First half of a clean stop: everything in segments, padding cut. Durable once the file system was synced.
+    pub(in crate::log) async fn finish_segments(&self) -> Result<(), FlushError> {
         self.close();
         self.flush(false).await?;
+        let _one = self.flush_lock.acquire(1).await;
+        if !self.touched.get() {
+            return Ok(());
+        }
+        let base = self.state.borrow_mut().active().base;
+        self.cut_padding(base, false).await
+    }
+
+    /// Second half, when the segments are durable, since a snapshot says so: index and snapshot. Durable after one more sync.
+    pub(in crate::log) async fn finish_indexes(&self) -> Result<(), FlushError> {
         let _one = self.flush_lock.acquire(1).await;
         if !self.touched.replace(false) {
             return Ok(());
         }
-        let (base, end) = {
+        let (base, end, offsets, times) = {
             let mut state = self.state.borrow_mut();
             let end = state.log_end;
             let active = state.active();
             active.index_max_timestamp();
-            (active.base, end)
-        };
-        self.cut_padding(base).await?;
-        let (offsets, times) = {
-            let mut state = self.state.borrow_mut();
-            let index = &state.active().index;
-            (index.offsets.bytes().to_vec(), index.times.bytes().to_vec())
+            (active.base, end, active.index.offsets.bytes().to_vec(), active.index.times.bytes().to_vec())
         };
         let snapshot = self.snapshot();
         self.write_epochs().await?;
@@ -335,9 +339,7 @@ impl PartitionLog {
             self.write_indexes(base, offsets, times, false).await?;
             self.write_snapshot(end, &snapshot, false).await
         };
-        written.await.map_err(|error| self.fail("writing indexes at the stop", error))?;
-        self.note_synced(end, self.entries_made.get());
-        Ok(())
+        written.await.map_err(|error| self.fail("writing indexes at the stop", error))
     }
 
     /// Waits for the flush under way and keeps others out for ever: the directory is about to go.

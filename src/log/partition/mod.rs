@@ -13,6 +13,7 @@ pub use append::Appended;
 pub use read::{FetchedRecords, Slice};
 pub use timestamps::TimestampOffset;
 
+pub(super) use flush::FlushError;
 pub(super) use state::State;
 
 use super::TopicLogConfig;
@@ -20,7 +21,7 @@ use super::dir::LogDir;
 use super::journal::{Change, Entry, Owner};
 use super::segment::files::SegmentKey;
 use crate::rt::sync::{Event, EventListener, Semaphore};
-use crate::types::{ErrorCode, LeaderEpoch, Offset, TopicPartitionId};
+use crate::types::{ErrorCode, LeaderEpoch, Offset, Timestamp, TopicPartitionId};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
@@ -80,7 +81,7 @@ impl PartitionLog {
             entries_made: Cell::new(1),
             entries_durable: Cell::new(entries_durable as u32),
             snapshot_offset: Cell::new(None),
-            epochs_changed: Cell::new(true),
+            epochs_changed: Cell::new(false),
         })
     }
 
@@ -219,14 +220,21 @@ impl PartitionLog {
         self.state.borrow().synced_end
     }
 
+    /// Forgets producers that have written nothing for `producer.id.expiration.ms`.
+    pub(super) fn expire_producers(&self, now: Timestamp) {
+        self.state.borrow_mut().producers.expire(now, self.dir.config.producer_id_expiration_ms);
+    }
+
     /// Whether a checkpoint or a clean stop has something to say about it.
     pub(super) fn has_news(&self) -> bool {
         self.touched.get() || self.log_start() > Offset(0)
     }
 
-    /// The newest producers' snapshot on disk.
-    pub(super) fn set_snapshot_offset(&self, offset: Option<Offset>) {
-        self.snapshot_offset.set(offset);
+    /// What loading found: the newest producers' snapshot on disk, and whether leader epochs are missing in their checkpoint.
+    pub(super) fn note_loaded(&self, snapshot: Option<Offset>, epochs_changed: bool) {
+        self.snapshot_offset.set(snapshot);
+        self.epochs_changed.set(epochs_changed);
+        self.touched.set(epochs_changed);
     }
 
     /// The lowest journal frame it needs.

@@ -8,13 +8,11 @@ use crate::log::journal::chain::{Chain, FramePlace, Hole, chain, scan_file};
 use crate::log::journal::frame::{Frame, salvage};
 use crate::log::journal::{Change, Entry, files};
 use crate::log::load::{Expectation, load, mark_damaged};
-use crate::log::tasks::for_each;
-use crate::log::{OpenError, PartitionLog, TopicLogConfig, metadata};
-use crate::rt::{File, OpenOptions, Queue, fs, wall_clock, yield_if_needed};
+use crate::log::{OpenError, PartitionLog, TopicLogConfig, maintenance, metadata};
+use crate::rt::{File, OpenOptions, fs, wall_clock, yield_if_needed};
 use crate::types::{Offset, ShardId, TopicPartitionId};
 use crate::wire::records::batches;
 use bytes::Bytes;
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -22,7 +20,6 @@ use std::rc::Rc;
 /// A partition's tail is written once it holds this much, and all are once they hold so much together.
 const FLUSH_BYTES: u64 = 4 << 20;
 const FLUSH_ALL_BYTES: u64 = 64 << 20;
-const FINISHES_AT_ONCE: u64 = 16;
 
 pub struct Replay {
     dir: Rc<LogDir>,
@@ -183,21 +180,10 @@ impl Replay {
         for log in &logs {
             log.raise_log_start(self.summary.partitions[&log.id()].log_start);
         }
-        let whole = Rc::new(Cell::new(true));
-        for_each(Queue::Background, logs.clone(), FINISHES_AT_ONCE, |log| {
-            let whole = Rc::clone(&whole);
-            async move {
-                if log.finish().await.is_err() {
-                    whole.set(false);
-                }
-            }
-        })
-        .await;
-        if !whole.get() {
+        if !maintenance::finish(&self.dir, &logs).await {
             return Err(self.failed());
         }
         let root = self.dir.health.path();
-        fs::sync_filesystem(root).await.map_err(|error| OpenError::Io(root.to_path_buf(), error))?;
         let reached = logs.iter().map(|log| (log.id(), Checkpoint { recovery_point: log.log_end(), log_start: log.log_start() }));
         let path = root.join(format!("{BASE_NAME}-r{}", self.journal));
         let contents = checkpoint::encode(&reached.collect());

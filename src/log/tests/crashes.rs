@@ -119,7 +119,7 @@ fn nothing_acknowledged_or_served_is_lost_by_crashes() {
 
 #[test]
 fn a_failing_disk_takes_the_directory_offline_and_loses_nothing_acknowledged() {
-    for seed in 100..112 {
+    for seed in 100..140 {
         run(seed, 2, DiskFaults { write_error_one_in: 300, sync_error_one_in: 100, ..DiskFaults::default() });
     }
 }
