@@ -53,7 +53,7 @@ impl PartitionLog {
         }
         let bypassed = !self.state.borrow().bypassed.is_empty();
         if sync || bypassed || checkpoint.is_some() {
-            self.sync_active().await?;
+            self.sync_written().await?;
         }
         if let Some(snapshot) = checkpoint {
             self.write_index_checkpoint(target, snapshot).await?;
@@ -173,15 +173,15 @@ impl PartitionLog {
     }
 
     /// Makes what is written of the active segment durable.
-    async fn sync_active(&self) -> Result<(), FlushError> {
-        let (base, end, empty) = {
-            let mut state = self.state.borrow_mut();
-            let end = state.written_end;
-            let active = state.active();
-            (active.base, end, active.written == 0)
+    async fn sync_written(&self) -> Result<(), FlushError> {
+        let (base, end) = {
+            let state = self.state.borrow();
+            // Not always the active one: an append may have begun another behind it, and this one waits to be sealed.
+            let written = state.segments.iter().rev().find(|segment| segment.written > 0 && !segment.sealed);
+            (written.map(|segment| segment.base), state.written_end)
         };
         let entries = self.entries_made.get();
-        if !empty {
+        if let Some(base) = base {
             let writer = self.writer(base).await?;
             let synced = writer.file.sync().await;
             self.dir.files.put_writer(self.key(base), writer);
