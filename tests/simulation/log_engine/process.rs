@@ -2,7 +2,7 @@
 
 use super::ledger::Ledger;
 use super::traffic;
-use ringmill::log::{LogConfig, LogDirs, LogDirsInfo, LogStore, PartitionLog, ShardClosed, TopicLogConfig, recover};
+use ringmill::log::{LogConfig, LogDirs, LogDirsInfo, LogStore, OpenError, PartitionLog, ShardClosed, TopicLogConfig, recover};
 use ringmill::rt::{self, CoreSpec, Mesh, MeshSender};
 use ringmill::types::{PartitionIndex, ShardId};
 use std::rc::Rc;
@@ -85,7 +85,7 @@ impl Shard {
         let count = self.ledger.lock().slots.len();
         for index in (0..count).filter(|index| index % usize::from(self.shard_count) == usize::from(self.index)) {
             self.finish_deletion(store, index).await;
-            let log = open_slot(store, &self.ledger, index, &self.topic).await;
+            let log = open_slot(store, &self.ledger, index, &self.topic).await.expect("the partition opens");
             traffic::check_after_start(&log, &self.ledger, index).await;
             traffic::start(store, log, &self.ledger, index, &self.topic);
         }
@@ -117,12 +117,12 @@ impl Shard {
     }
 }
 
-pub async fn open_slot(store: &Rc<LogStore>, ledger: &Ledger, index: usize, topic: &TopicLogConfig) -> Rc<PartitionLog> {
+pub async fn open_slot(store: &Rc<LogStore>, ledger: &Ledger, index: usize, topic: &TopicLogConfig) -> Result<Rc<PartitionLog>, OpenError> {
     let (topic_id, name, durable) = {
         let slot = &ledger.lock().slots[index];
         (slot.topic_id(), slot.topic(), slot.durable)
     };
     let flush_messages = if durable { 1 } else { u64::MAX };
     let config = Rc::new(TopicLogConfig { flush_messages, ..topic.clone() });
-    store.open_partition(topic_id, &name, PartitionIndex(index as i32), config).await.expect("the partition opens")
+    store.open_partition(topic_id, &name, PartitionIndex(index as i32), config).await
 }

@@ -270,7 +270,8 @@ impl Client {
                 contents.slots[self.slot].deleted();
                 contents.counts.deletions += 1;
             }
-            let log = open_slot(&self.store, &self.ledger, self.slot, &topic).await;
+            // It fails if the directory has, or at a stop.
+            let Ok(log) = open_slot(&self.store, &self.ledger, self.slot, &topic).await else { return };
             assert_eq!((log.log_start().0, log.log_end().0), (0, 0), "a new topic is empty");
             return start(&self.store, log, &self.ledger, self.slot, &topic);
         }
