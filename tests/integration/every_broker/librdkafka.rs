@@ -150,8 +150,8 @@ fn an_idempotent_producer_with_small_batches() {
     let broker = Broker::start();
     let topic = topic_of(&broker, "idempotent");
     let producer = producer(&broker, &[("enable.idempotence", "true"), ("batch.num.messages", "10"), ("linger.ms", "0")]);
-    send_all(&producer, &topic, 20_000, |i| i.to_string());
-    expect_all(&broker, &topic, 20_000, |i| i.to_string());
+    send_all(&producer, &topic, 4_000, |i| i.to_string());
+    expect_all(&broker, &topic, 4_000, |i| i.to_string());
 }
 
 #[test]
