@@ -211,11 +211,9 @@ impl Journal {
     pub async fn drain(&self) {
         loop {
             let idle = self.idle.listen();
-            let state = self.state.borrow();
-            if self.health.is_offline() || (state.queue.is_empty() && state.in_flight.is_empty()) {
+            if self.health.is_offline() || self.state.borrow().is_idle() {
                 return;
             }
-            drop(state);
             idle.await;
         }
     }
@@ -241,6 +239,10 @@ impl State {
     /// Frames below are not needed: in segments, and durable here.
     fn low(&self) -> u64 {
         self.holds.lowest().unwrap_or(u64::MAX).min(self.durable())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.in_flight.is_empty()
     }
 
     /// Frames below are durable.

@@ -52,11 +52,9 @@ impl Journal {
             if self.health.is_offline() || self.stopping.get() {
                 return false;
             }
-            let state = self.state.borrow();
-            if !state.queue.is_empty() && state.writing < IN_FLIGHT_MAX {
+            if self.state.borrow().can_write() {
                 return true;
             }
-            drop(state);
             wake.await;
         }
     }
@@ -124,7 +122,7 @@ impl Journal {
         let notices = state.take_durable();
         let low = state.low();
         state.ring.free_below(low);
-        let idle = state.queue.is_empty() && state.in_flight.is_empty();
+        let idle = state.is_idle();
         drop(state);
         for notice in notices {
             match notice {
@@ -155,6 +153,10 @@ impl Journal {
 }
 
 impl State {
+    fn can_write(&self) -> bool {
+        !self.queue.is_empty() && self.writing < IN_FLIGHT_MAX
+    }
+
     fn take_durable(&mut self) -> VecDeque<Notice> {
         let mut notices = VecDeque::new();
         while self.in_flight.front().is_some_and(|frame| frame.written) {

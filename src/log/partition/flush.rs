@@ -137,14 +137,15 @@ impl PartitionLog {
     /// Completes a segment behind which another one was begun.
     async fn seal(&self, base: Offset) -> Result<(), FlushError> {
         self.cut_padding(base, true).await?;
-        let mut state = self.state.borrow_mut();
-        let segment = state.segment_mut(base);
-        segment.index_max_timestamp();
-        let snapshot = segment.snapshot_at_end.take();
-        let (offsets, times) = (segment.index.offsets.bytes().to_vec(), segment.index.times.bytes().to_vec());
-        let index = state.segment_index(base);
-        let end = state.segment_end(index);
-        drop(state);
+        let (snapshot, offsets, times, end) = {
+            let mut state = self.state.borrow_mut();
+            let segment = state.segment_mut(base);
+            segment.index_max_timestamp();
+            let snapshot = segment.snapshot_at_end.take();
+            let (offsets, times) = (segment.index.offsets.bytes().to_vec(), segment.index.times.bytes().to_vec());
+            let index = state.segment_index(base);
+            (snapshot, offsets, times, state.segment_end(index))
+        };
         self.write_indexes(base, offsets, times, true).await.map_err(|error| self.fail("writing indexes", error))?;
         self.write_epochs().await?;
         if let Some(snapshot) = snapshot {
@@ -152,9 +153,7 @@ impl PartitionLog {
         }
         let entries = self.entries_made.get();
         self.sync_entries().await?;
-        let mut state = self.state.borrow_mut();
-        state.segment_mut(base).sealed = true;
-        drop(state);
+        self.state.borrow_mut().segment_mut(base).sealed = true;
         self.note_synced(end, entries);
         Ok(())
     }

@@ -267,10 +267,9 @@ impl PartitionLog {
 
     /// Asks the shard's flusher to write the tail soon.
     pub(super) fn want_flush(&self) {
+        let Some(this) = self.this.upgrade() else { return };
         if !self.flush_wanted.replace(true) {
-            if let Some(this) = self.this.upgrade() {
-                let _ = self.dir.flushes.send(this);
-            }
+            let _ = self.dir.flushes.send(this);
         }
     }
 

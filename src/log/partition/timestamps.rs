@@ -37,11 +37,9 @@ impl PartitionLog {
     pub async fn max_timestamp_offset(&self) -> Result<Option<TimestampOffset>, ReadError> {
         let mut largest: Option<MaxTimestamp> = None;
         for base in self.segment_bases() {
-            if let Some(max) = self.max_of_segment(base).await {
-                if largest.is_none_or(|known| max.timestamp > known.timestamp) {
-                    largest = Some(max);
-                }
-            }
+            let max = self.max_of_segment(base).await;
+            let larger = |max: &MaxTimestamp| largest.is_none_or(|known| max.timestamp > known.timestamp);
+            largest = max.filter(larger).or(largest);
         }
         let Some(largest) = largest.filter(|max| max.timestamp >= Timestamp(0)) else { return Ok(None) };
         let Some(found) = self.find_batch(largest.offset).await? else { return Ok(None) };

@@ -65,10 +65,9 @@ impl Files {
     /// The mapped `.index` (`offsets`) or `.timeindex` at `path`.
     pub async fn map(&self, offsets: bool, key: SegmentKey, path: &Path) -> io::Result<Rc<Map>> {
         let maps = if offsets { &self.offset_maps } else { &self.time_maps };
-        if let Some(map) = maps.borrow_mut().get(&key) {
-            if !map.is_poisoned() {
-                return Ok(Rc::clone(map));
-            }
+        let known: Option<Rc<Map>> = maps.borrow_mut().get(&key).map(|map| Rc::clone(map)).filter(|map| !map.is_poisoned());
+        if let Some(map) = known {
+            return Ok(map);
         }
         let map = Rc::new(Map::open(path).await?);
         maps.borrow_mut().insert(key, Rc::clone(&map));

@@ -116,10 +116,9 @@ impl Segment {
 
     /// Puts the largest timestamp into the time index, if the last entry has a smaller one.
     pub fn index_max_timestamp(&mut self) {
-        if let Some(max) = self.max_timestamp.filter(|max| max.timestamp > self.index.last_time) {
-            if self.index.times.append(max.timestamp, max.offset).is_ok() {
-                self.index.last_time = max.timestamp;
-            }
+        let Some(max) = self.max_timestamp.filter(|max| max.timestamp > self.index.last_time) else { return };
+        if self.index.times.append(max.timestamp, max.offset).is_ok() {
+            self.index.last_time = max.timestamp;
         }
     }
 

@@ -41,12 +41,12 @@ async fn produce(log: Rc<PartitionLog>, store: Rc<LogStore>, told: Rc<RefCell<Ve
             let told = &mut told.borrow_mut()[partition];
             told.served = told.served.max(log.high_watermark().0);
         };
-        if rt::random_u64() % 4 == 0 {
+        if rt::random_u64().is_multiple_of(4) {
             wait.await;
         } else {
             rt::spawn(rt::Queue::Foreground, wait);
         }
-        if rt::random_u64() % 8 == 0 {
+        if rt::random_u64().is_multiple_of(8) {
             rt::sleep(Duration::from_micros(rt::random_u64() % 3000)).await;
         }
     }
