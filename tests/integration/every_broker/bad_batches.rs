@@ -122,7 +122,7 @@ fn wrong_attributes() {
 
 #[test]
 fn compressed_noise() {
-    let noise: Vec<u8> = (0..200_u32).map(|i| (i * 7919 >> 3) as u8).collect();
+    let noise: Vec<u8> = (0..200_u32).map(|i| ((i * 7919) >> 3) as u8).collect();
     let cases = [(1, "gzip"), (2, "snappy"), (3, "lz4"), (4, "zstd")].map(|(attributes, name)| {
         let noise = noise.clone();
         (name, changed(move |batch| (batch.attributes, batch.payload) = (attributes, noise)), UNFORESEEN)

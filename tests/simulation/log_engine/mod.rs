@@ -78,8 +78,7 @@ fn run(seed: u64, story: &Story) -> Counts {
         live(&world, machine, story, &ledger, shard_count);
     }
     world.set_disk_faults(machine, NO_FAULTS);
-    let counts = ledger.lock().counts;
-    counts
+    ledger.lock().counts
 }
 
 /// One life of the process, to its end.
