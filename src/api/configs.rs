@@ -48,7 +48,7 @@ pub async fn describe(context: &RequestContext, request: DescribeConfigsRequest)
             Err((error, message)) => {
                 context.note_error(error);
                 result.error_code = error;
-                result.error_message = Some(message.into());
+                result.error_message = (!message.is_empty()).then(|| message.into());
             }
         }
         result
@@ -70,7 +70,8 @@ fn entries(
         TOPIC => {
             check_topic_name(name).map_err(|e| (ErrorCode::InvalidTopicException, e))?;
             if image.topic_by_name(name).is_none() {
-                return Err((ErrorCode::UnknownTopicOrPartition, "This server does not host this topic-partition.".into()));
+                // Without a message, as in Kafka.
+                return Err((ErrorCode::UnknownTopicOrPartition, String::new()));
             }
             Ok(describe_topic(image.configs(&ConfigResource::topic(name)), layers))
         }

@@ -24,7 +24,7 @@ pub async fn handle(context: &RequestContext, request: DescribeClusterRequest) -
         return DescribeClusterResponse {
             error_code: error,
             error_message: Some(message.into()),
-            endpoint_type: request.endpoint_type,
+            endpoint_type: BROKERS,
             ..Default::default()
         };
     }

@@ -13,6 +13,9 @@ use std::collections::BTreeSet;
 
 pub async fn handle(context: &RequestContext, request: DescribeTopicPartitionsRequest) -> DescribeTopicPartitionsResponse {
     let image = context.shard.image();
+    if request.cursor.as_ref().is_some_and(|cursor| cursor.partition_index.0 < 0) {
+        return refused(context, &request);
+    }
     let limit = request.response_partition_limit.clamp(1, context.shard.config.max_request_partition_size_limit) as usize;
     let mut page = Page { image: &image, limit, topics: Vec::new(), next: None };
     let (first, from) = match &request.cursor {
@@ -40,6 +43,17 @@ pub async fn handle(context: &RequestContext, request: DescribeTopicPartitionsRe
     }
     page.topics.iter().for_each(|t| context.note_error(t.error_code));
     DescribeTopicPartitionsResponse { topics: page.topics, next_cursor: page.next, ..Default::default() }
+}
+
+/// A cursor that points nowhere: INVALID_REQUEST for every topic named, as in Kafka.
+fn refused(context: &RequestContext, request: &DescribeTopicPartitionsRequest) -> DescribeTopicPartitionsResponse {
+    context.note_error(ErrorCode::InvalidRequest);
+    let topics = request.topics.iter().map(|topic| DescribeTopicPartitionsResponseTopic {
+        error_code: ErrorCode::InvalidRequest,
+        name: Some(topic.name.clone()),
+        ..Default::default()
+    });
+    DescribeTopicPartitionsResponse { topics: topics.collect(), ..Default::default() }
 }
 
 struct Page<'a> {
@@ -77,6 +91,7 @@ impl Page<'_> {
             error_code,
             name: Some(name.clone()),
             is_internal: is_internal_topic(name),
+            topic_authorized_operations: cluster::TOPIC_OPERATIONS,
             ..Default::default()
         });
         true

@@ -272,6 +272,10 @@ fn topic_response(topic: &TopicRef) -> FetchableTopicResponse {
     }
 }
 
+fn is_unknown(error: ErrorCode) -> bool {
+    matches!(error, ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId | ErrorCode::InconsistentTopicId)
+}
+
 fn partition_response(partition: i32, answer: PartitionFetched) -> PartitionData {
     let mut records = RecordsOut::default();
     for slice in answer.records {
@@ -291,6 +295,8 @@ fn partition_response(partition: i32, answer: PartitionFetched) -> PartitionData
         last_stable_offset: answer.last_stable_offset,
         log_start_offset: answer.log_start_offset,
         diverging_epoch,
+        // As Apache Kafka has it: a list only where the partition was not looked at.
+        aborted_transactions: is_unknown(answer.error).then(Vec::new),
         records: Some(records),
         ..Default::default()
     }

@@ -1,6 +1,7 @@
 //! ListOffsets (2), versions 1-11: offsets by time, and the special ones (-1 latest to -6).
 //!
-//! Topics that do not exist are UNKNOWN_TOPIC_OR_PARTITION; a partition named twice is INVALID_REQUEST, as in Kafka.
+//! Topics that do not exist are UNKNOWN_TOPIC_OR_PARTITION; a partition named twice is INVALID_REQUEST, once, and a special offset
+//! that nobody knows UNSUPPORTED_VERSION, as in Kafka.
 
 use super::RequestContext;
 use super::scatter::scatter;
@@ -17,7 +18,7 @@ fn is_known_to(version: i16, timestamp: i64) -> bool {
         special::EARLIEST_LOCAL => version >= 8,
         special::LATEST_TIERED => version >= 9,
         special::EARLIEST_PENDING_UPLOAD => version >= 11,
-        _ => true,
+        timestamp => timestamp >= special::EARLIEST,
     }
 }
 
@@ -78,6 +79,7 @@ pub async fn handle(context: &RequestContext, request: ListOffsetsRequest) -> Li
             .partitions
             .iter()
             .zip(&mut answers)
+            .filter(|(partition, _)| counts.remove(&(topic.name.clone(), partition.partition_index)).is_some())
             .map(|(partition, answer)| {
                 context.note_error(answer.error);
                 ListOffsetsPartitionResponse {

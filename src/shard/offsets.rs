@@ -92,7 +92,9 @@ async fn list_one(shard: &Shard, query: &OffsetQuery) -> Result<OffsetAnswer, Er
         special::LATEST => return Ok(at(readable_end, leader_epoch)),
         special::EARLIEST | special::EARLIEST_LOCAL => {
             let start = log.log_start();
-            return Ok(at(start, log.leader_epoch_at(start)));
+            let epoch = log.leader_epoch_at(start);
+            // Before the first append the leader's epoch begins there.
+            return Ok(at(start, if epoch == LeaderEpoch::NONE { leader_epoch } else { epoch }));
         }
         // Nothing is tiered here: as Apache Kafka without remote storage.
         special::LATEST_TIERED | special::EARLIEST_PENDING_UPLOAD => None,

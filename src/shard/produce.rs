@@ -1,7 +1,7 @@
 //! Appending on the core that owns the partitions. Records were checked where they came in; sequences are checked here.
 
 use super::Shard;
-use crate::log::PartitionLog;
+use crate::log::{AppendError, PartitionLog};
 use crate::rt;
 use crate::types::{ErrorCode, Offset, Timestamp, TopicPartitionId};
 use bytes::Bytes;
@@ -86,7 +86,12 @@ fn append_one(shard: &Shard, append: &PartitionAppend, now: Timestamp) -> Begun 
         }
         Err(error) => {
             shard.metrics.borrow_mut().produce_failed(log.topic());
-            (AppendOutcome::failed(error.code()), None)
+            // As in Kafka, who is told that a record is wrong is told where the log starts; who is told that the log is wrong is not.
+            let log_start_offset = match error {
+                AppendError::Rejected(_) => log.log_start(),
+                _ => Offset::NONE,
+            };
+            (AppendOutcome { log_start_offset, ..AppendOutcome::failed(error.code()) }, None)
         }
     }
 }

@@ -34,7 +34,7 @@ impl PartitionLog {
             TimestampType::LogAppendTime => now,
             TimestampType::CreateTime => Timestamp::NONE,
         };
-        if let Some(duplicate) = self.check_producers(&headers, log_append_time)? {
+        if let Some(duplicate) = self.check_producers(&headers)? {
             return Ok(duplicate);
         }
         let first_offset = self.log_end();
@@ -64,18 +64,18 @@ impl PartitionLog {
     }
 
     /// Refuses batches whose producer's epoch or sequence is wrong; the first append's answer for one that was appended before.
-    fn check_producers(&self, headers: &[(BatchHeader, usize)], log_append_time: Timestamp) -> Result<Option<Appended>, AppendError> {
+    fn check_producers(&self, headers: &[(BatchHeader, usize)]) -> Result<Option<Appended>, AppendError> {
         let state = self.state.borrow();
         for (header, _) in headers.iter().filter(|(header, _)| header.has_producer_id()) {
             match state.producers.check(header) {
                 Verdict::Accept => {}
                 Verdict::Refuse(code) => return Err(AppendError::Rejected(code)),
                 Verdict::Duplicate { first_offset, last_offset, timestamp } => {
-                    let log_append_time = if log_append_time == Timestamp::NONE { Timestamp::NONE } else { timestamp };
                     return Ok(Some(Appended {
                         first_offset,
                         last_offset,
-                        log_append_time,
+                        // Whatever the topic's timestamp type, as in Kafka.
+                        log_append_time: timestamp,
                         log_start_offset: state.log_start,
                         duplicate: true,
                     }));
