@@ -8,6 +8,7 @@ import static org.apache.kafka.common.protocol.ApiKeys.OFFSET_FOR_LEADER_EPOCH;
 import static org.apache.kafka.common.protocol.ApiKeys.PRODUCE;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.ByteBuffer;
 import java.util.Base64;
 import java.util.List;
@@ -271,10 +272,10 @@ final class DataQuestions {
         both.compare("with acks=7", PRODUCE, 3, 13, produceRequest("full", 0, 7, good));
         both.compare("of no records", PRODUCE, 3, 13, produceRequest("full", 0, -1, ""));
         // Null records are not asked of Apache Kafka: it never answers them, and the connection hangs.
-        both.compare("far ahead of time", PRODUCE, 3, 13, produceRequest("full", 0, -1, records(System.currentTimeMillis() + 86_400_000L, 2)));
+        both.compare("far ahead of time", PRODUCE, 3, 13, produceRequest("full", 0, -1, records(System.currentTimeMillis() + 86_400_000L, 2)), DataQuestions::withoutLogStart);
         both.compare("of zstd", PRODUCE, 3, 13, produceRequest("empty", 0, -1, encode(MemoryRecords.withRecords(Compression.zstd().build(), record(TIME)))));
         both.compare("without a key to a compacted topic", PRODUCE, 3, 13, produceRequest("compacted", 0, -1,
-            encode(MemoryRecords.withRecords(Compression.NONE, record(TIME), new SimpleRecord(TIME, "keyless".getBytes()), record(TIME)))));
+            encode(MemoryRecords.withRecords(Compression.NONE, record(TIME), new SimpleRecord(TIME, "keyless".getBytes()), record(TIME)))), DataQuestions::withoutLogStart);
         both.compare("with LogAppendTime", PRODUCE, 3, 13, produceRequest("append-time", 0, -1, good));
         both.compare("with acks=1", PRODUCE, 3, 13, produceRequest("empty", 0, 1, good));
         byte[] damaged = Base64.getDecoder().decode(good);
@@ -288,6 +289,13 @@ final class DataQuestions {
         sequenced("6 of a newer epoch, which must begin with 0", 4711, 2, 6);
         both.compare("in a transaction that it names none of", PRODUCE, 3, 13, produceRequest("full", 2, -1,
             encode(MemoryRecords.withTransactionalRecords(Compression.NONE, 4712, (short) 0, 0, record(TIME)))));
+    }
+
+    /** Ringmill refuses records before they reach the core that owns the partition and knows where its log starts. */
+    private static void withoutLogStart(Peer peer, JsonNode answer) {
+        for (JsonNode partition : answer.at("/responses/0/partitionResponses")) {
+            ((ObjectNode) partition).remove("logStartOffset");
+        }
     }
 
     private void sequenced(String what, long id, int epoch, int sequence) {
