@@ -51,6 +51,11 @@ pub struct LogStore {
     partitions: RefCell<BTreeMap<TopicPartitionId, Rc<PartitionLog>>>,
     opening: RefCell<BTreeSet<TopicPartitionId>>,
     opened: Event,
+    /// Deletions under way. A stop waits for them and for `opening`, since it finishes only what is in `partitions`.
+    deleting: Cell<usize>,
+    deleted: Event,
+    /// A stop has begun: nothing is opened or deleted any more.
+    stopping: Cell<bool>,
     closing: Cell<bool>,
     flushes: RefCell<Option<QueueSender<Rc<PartitionLog>>>>,
 }
@@ -81,6 +86,9 @@ impl LogStore {
             partitions: RefCell::default(),
             opening: RefCell::default(),
             opened: Event::default(),
+            deleting: Cell::new(0),
+            deleted: Event::default(),
+            stopping: Cell::new(false),
             closing: Cell::new(false),
             flushes: RefCell::new(Some(flushes)),
         });
@@ -102,6 +110,9 @@ impl LogStore {
             if let Some(log) = self.partition(id) {
                 return Ok(log);
             }
+            if self.stopping.get() {
+                return Err(OpenError::Offline(self.dirs[0].health.path().to_path_buf()));
+            }
             if self.opening.borrow_mut().insert(id) {
                 break;
             }
@@ -120,9 +131,6 @@ impl LogStore {
         let name = PartitionDirectory::live(topic, id.partition).to_string();
         let index = self.place(name);
         let dir = &self.dirs[index];
-        if self.closing.get() {
-            return Err(OpenError::Offline(dir.health.path().to_path_buf()));
-        }
         dir.health.check()?;
         self.delete_predecessor(id, topic).await?;
         let expectation = Expectation {
@@ -175,12 +183,18 @@ impl LogStore {
         let (done, result) = oneshot();
         let (store, topic) = (Rc::clone(self), topic.to_owned());
         // A task of its own, so that a caller who goes away leaves no half of it.
-        rt::spawn(Queue::Background, async move { done.send(store.delete(id, &topic).await) });
+        rt::spawn(Queue::Background, async move {
+            store.deleting.set(store.deleting.get() + 1);
+            let result = store.delete(id, &topic).await;
+            store.deleting.set(store.deleting.get() - 1);
+            store.deleted.notify();
+            done.send(result);
+        });
         result.await.unwrap_or(Ok(()))
     }
 
     async fn delete(&self, id: TopicPartitionId, topic: &str) -> Result<(), OpenError> {
-        if self.closing.get() {
+        if self.stopping.get() {
             // The stop is about to write what would go: the deletion is asked for again after the next start.
             return Err(OpenError::Offline(self.dirs[0].health.path().to_path_buf()));
         }
@@ -195,14 +209,11 @@ impl LogStore {
             let _ = log.flush(true).await;
             log.lock_for_deletion().await;
             let journal = dir.journal.as_ref().expect("a store has journals");
-            let control = journal.append_control(log.delete_entry());
-            hold = Some(control.hold);
-            let durable = control.durable.await;
+            let durable = journal.append_control(log.delete_entry()).await.ok();
             log.drop_tail();
             dir.files.forget_partition(id);
-            if durable.is_err() {
-                return Err(OpenError::Offline(dir.health.path().to_path_buf()));
-            }
+            let Some(frame) = durable else { return Err(OpenError::Offline(dir.health.path().to_path_buf())) };
+            hold = Some(frame);
         }
         let found = metadata::read_topic_id(&dir.path_of(topic, id.partition)).await?;
         if found.is_some_and(|found| found != id.topic_id) {
@@ -278,6 +289,8 @@ impl LogStore {
 
     /// Clean stop: tails into segments, padding cut, indexes and snapshots written, all synced. Appends fail from now on.
     pub async fn close(&self) -> ShardClosed {
+        self.stopping.set(true);
+        self.wait_for_changes().await;
         self.closing.set(true);
         self.memory.stop_waiting();
         self.flushes.take();
@@ -288,6 +301,20 @@ impl LogStore {
         }
         self.partitions.borrow().values().for_each(|log| log.close());
         closed
+    }
+
+    /// Until no partition is being opened or deleted.
+    async fn wait_for_changes(&self) {
+        loop {
+            let (opened, deleted) = (self.opened.listen(), self.deleted.listen());
+            if self.deleting.get() > 0 {
+                deleted.await;
+            } else if !self.opening.borrow().is_empty() {
+                opened.await;
+            } else {
+                return;
+            }
+        }
     }
 
     async fn close_dir(&self, dir: &Rc<LogDir>) -> Option<Vec<ClosedPartition>> {

@@ -47,13 +47,17 @@ pub trait Owner {
 /// What one entry waits for.
 enum Queued {
     Data { owner: Rc<dyn Owner>, base: Offset, end: Offset, records: Bytes },
-    Control { entry: Entry, done: OneshotSender<()> },
+    Control { entry: Entry, done: OneshotSender<u64> },
 }
 
 /// Whom to tell when a frame is durable.
 enum Notice {
-    Data { owner: Rc<dyn Owner>, end: Offset },
-    Control(OneshotSender<()>),
+    Data {
+        owner: Rc<dyn Owner>,
+        end: Offset,
+    },
+    /// Gets the frame's sequence, which is held for whoever waits.
+    Control(OneshotSender<u64>),
 }
 
 struct InFlight {
@@ -88,16 +92,8 @@ pub struct Journal {
     wake: Event,
     /// The ring is more than half full.
     pressure: Event,
-    /// The queue ran empty and nothing is in flight.
-    idle: Event,
     pub(crate) frames_written: Cell<u64>,
     pub(crate) bytes_written: Cell<u64>,
-}
-
-/// A control entry under way: its hold, and what completes when it is durable (or never will be).
-pub struct Control {
-    pub hold: u64,
-    pub durable: OneshotReceiver<()>,
 }
 
 impl Journal {
@@ -131,7 +127,6 @@ impl Journal {
             stopping: Cell::new(false),
             wake: Event::default(),
             pressure: Event::default(),
-            idle: Event::default(),
             frames_written: Cell::new(0),
             bytes_written: Cell::new(0),
         });
@@ -154,16 +149,13 @@ impl Journal {
         sequence
     }
 
-    /// Queues any other entry, and holds it until the caller releases it.
-    pub fn append_control(&self, entry: Entry) -> Control {
+    /// Queues any other entry. Completes, when it is durable, with the sequence of its frame, which is held until the caller releases it.
+    /// Nothing is held before: the frames in front of it might fill the ring, and it would wait for itself.
+    pub fn append_control(&self, entry: Entry) -> OneshotReceiver<u64> {
         let (done, durable) = oneshot();
-        let mut state = self.state.borrow_mut();
-        let hold = state.next_sequence;
-        state.holds.take(hold);
-        state.queue.push_back(Queued::Control { entry, done });
-        drop(state);
+        self.state.borrow_mut().queue.push_back(Queued::Control { entry, done });
         self.wake.notify();
-        Control { hold, durable }
+        durable
     }
 
     pub fn hold(&self, sequence: u64) {
@@ -207,17 +199,6 @@ impl Journal {
         self.state.borrow().ring.used_bytes()
     }
 
-    /// Waits until all that was appended is durable (or the directory is offline).
-    pub async fn drain(&self) {
-        loop {
-            let idle = self.idle.listen();
-            if self.health.is_offline() || self.state.borrow().is_idle() {
-                return;
-            }
-            idle.await;
-        }
-    }
-
     /// Stops the writer without saying that the journal holds nothing: the next start replays it.
     pub fn abort(&self) {
         self.stopping.set(true);
@@ -225,9 +206,9 @@ impl Journal {
         self.pressure.notify();
     }
 
-    /// Drains, then marks the journal as holding nothing. Call when everything in it is in durable segments.
+    /// Marks the journal as holding nothing. Call when everything that was ever queued to it is durable in segments and checkpoints: what
+    /// is not written yet never will be.
     pub async fn close(&self) -> Result<(), OpenError> {
-        self.drain().await;
         self.abort();
         self.health.check()?;
         let epoch = files::next_epoch(Some(self.epoch));
@@ -239,10 +220,6 @@ impl State {
     /// Frames below are not needed: in segments, and durable here.
     fn low(&self) -> u64 {
         self.holds.lowest().unwrap_or(u64::MAX).min(self.durable())
-    }
-
-    fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.in_flight.is_empty()
     }
 
     /// Frames below are durable.

@@ -3,7 +3,6 @@
 use super::frame::{FRAME_ALIGNMENT, FrameBuilder, FrameHeader, HEADER_SIZE};
 use super::{Change, Entry, IN_FLIGHT_MAX, InFlight, Journal, Notice, Queued, State, files};
 use crate::rt::{self, AlignedBuffer, Queue, fs};
-use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 
@@ -29,7 +28,7 @@ async fn write_next(journal: &Rc<Journal>) -> bool {
     let (frame, notices) = journal.build_frame();
     loop {
         let wake = journal.wake.listen();
-        if journal.health.is_offline() {
+        if journal.health.is_offline() || journal.stopping.get() {
             return false;
         }
         let sequence = journal.state.borrow().next_sequence;
@@ -85,6 +84,8 @@ impl Journal {
         let sequence = state.next_sequence;
         let header = FrameHeader { epoch: self.epoch, sequence, low: state.low(), durable: state.durable() };
         state.next_sequence += 1;
+        let controls = notices.iter().filter(|notice| matches!(notice, Notice::Control(_))).count();
+        (0..controls).for_each(|_| state.holds.take(sequence));
         state.in_flight.push_back(InFlight { sequence, written: false, notices });
         state.writing += 1;
         let buffer = frame.finish(header);
@@ -122,18 +123,14 @@ impl Journal {
         let notices = state.take_durable();
         let low = state.low();
         state.ring.free_below(low);
-        let idle = state.is_idle();
         drop(state);
-        for notice in notices {
+        for (sequence, notice) in notices {
             match notice {
                 Notice::Data { owner, end } => owner.journal_durable(end),
-                Notice::Control(done) => done.send(()),
+                Notice::Control(done) => done.send(sequence),
             }
         }
         self.wake.notify();
-        if idle {
-            self.idle.notify();
-        }
     }
 
     fn check_pressure(&self) {
@@ -148,7 +145,6 @@ impl Journal {
         let dropped = (std::mem::take(&mut state.queue), std::mem::take(&mut state.in_flight));
         drop(state);
         drop(dropped);
-        self.idle.notify();
     }
 }
 
@@ -157,10 +153,12 @@ impl State {
         !self.queue.is_empty() && self.writing < IN_FLIGHT_MAX
     }
 
-    fn take_durable(&mut self) -> VecDeque<Notice> {
-        let mut notices = VecDeque::new();
+    /// Whom to tell, each with the sequence of its frame.
+    fn take_durable(&mut self) -> Vec<(u64, Notice)> {
+        let mut notices = Vec::new();
         while self.in_flight.front().is_some_and(|frame| frame.written) {
-            notices.extend(self.in_flight.pop_front().expect("there is a front").notices);
+            let frame = self.in_flight.pop_front().expect("there is a front");
+            notices.extend(frame.notices.into_iter().map(|notice| (frame.sequence, notice)));
         }
         notices
     }

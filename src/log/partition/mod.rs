@@ -162,12 +162,17 @@ impl PartitionLog {
             // Relaxed acks: a log that ends below its start would be taken for damage.
             self.flush(true).await.map_err(|_| ErrorCode::KafkaStorageError)?;
         }
+        if self.is_offline() {
+            // A stop began meanwhile: its checkpoint would not have the offset.
+            return Err(ErrorCode::KafkaStorageError);
+        }
         let journal = self.dir.journal.as_ref().ok_or(ErrorCode::KafkaStorageError)?;
-        let control = journal.append_control(self.entry(Change::LogStart { offset }));
-        // The hold stays until a checkpoint has the offset.
-        self.dir.log_start_moved(control.hold);
+        let durable = journal.append_control(self.entry(Change::LogStart { offset }));
         self.raise_log_start(offset);
-        control.durable.await.map_err(|_| ErrorCode::KafkaStorageError)
+        let hold = durable.await.map_err(|_| ErrorCode::KafkaStorageError)?;
+        // The hold stays until a checkpoint has the offset.
+        self.dir.log_start_moved(hold);
+        Ok(())
     }
 
     /// As [`PartitionLog::set_log_start`], for replay.
