@@ -152,7 +152,7 @@ fn run_all(count: u64, story: &Story) -> Counts {
 
 #[test]
 fn nothing_acknowledged_or_served_is_lost_by_crashes() {
-    let total = run_all(300, &CRASHES);
+    let total = run_all(1_000, &CRASHES);
     assert!(total.batches_lost_unacknowledged > 0 && total.duplicates > 0 && total.deletions > 0, "{total:?}");
 }
 
