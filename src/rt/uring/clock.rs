@@ -63,6 +63,11 @@ impl Ticker {
         key
     }
 
+    #[cfg(test)]
+    pub fn sleeper_count(&self) -> usize {
+        self.sleepers.borrow().len()
+    }
+
     /// Wakes who is due and returns the next tick that somebody waits for.
     fn fire(&self) -> u64 {
         let now = now().0 / TICK_NS;

@@ -12,7 +12,7 @@ const PART: &str = "RINGMILL_TEST_PART";
 fn child(part: &str) -> Output {
     let test = "rt::uring::tests::process::the_child_plays_its_part";
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([test, "--exact", "--nocapture"]).env(PART, part);
+    command.args([test, "--exact", "--nocapture"]).env(PART, part).env("RUST_BACKTRACE", "0");
     // SAFETY: the function only makes a system call.
     unsafe { command.pre_exec(block_sigterm_and_sigint) };
     command.output().unwrap()

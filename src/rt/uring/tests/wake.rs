@@ -16,17 +16,18 @@ fn spin(duration: Duration) {
 
 #[test]
 fn two_cores_that_wake_each_other_all_the_time_never_both_sleep() {
-    // glommio's own wakes hang here within a million hops or so, at once when the CPUs are busy.
-    const ROUNDS: u64 = 100_000;
-    let mut ends = Mesh::<u64>::ends(2, 8, false).into_iter();
+    // glommio's own wakes hung here after some 10,000 hops on a busy machine. Few under way: the cores sleep often.
+    const ROUNDS: u64 = 20_000;
+    const UNDER_WAY: u64 = 16;
+    let mut ends = Mesh::<u64>::ends(2, UNDER_WAY as usize, false).into_iter();
     let (mut asking, mut answering) = (ends.next().unwrap(), ends.next().unwrap());
     let ask: Box<dyn FnOnce() -> LocalFuture<()> + Send> = Box::new(move || {
         Box::pin(async move {
             let sender = asking.sender();
             for i in 0..ROUNDS {
                 sender.send(1, i).await;
-                if i >= 7 {
-                    assert_eq!(asking.receive().await, (1, i - 7));
+                if let Some(answered) = (i + 1).checked_sub(UNDER_WAY) {
+                    assert_eq!(asking.receive().await, (1, answered));
                 }
             }
             sender.send(1, u64::MAX).await;
@@ -91,14 +92,10 @@ fn a_task_that_used_up_its_slice_goes_on_after_the_others() {
     run_here(async {
         let ran = Rc::new(Cell::new(false));
         let flag = Rc::clone(&ran);
-        crate::rt::yield_if_needed().await;
         spawn(Queue::Foreground, async move { flag.set(true) });
-        crate::rt::yield_if_needed().await;
-        assert!(!ran.get(), "the slice has only begun");
         spin(Duration::from_millis(2));
-        // Whoever is polled after the slice waits for the next turn, in order.
+        // The other is polled after the slice, so it waits for the next turn, and runs there before us.
         crate::rt::yield_if_needed().await;
-        crate::rt::yield_now().await;
         assert!(ran.get());
     });
 }
