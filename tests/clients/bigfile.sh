@@ -30,9 +30,11 @@ send_through_kills() {
   echo warm | kcat -b "$bootstrap" -P -t warm -p 0
   kafka_java LineConsumer "$bootstrap" killed "$work/followed" "$(wc -l < "$file")" > "$work/follower" 2>&1 &
   follower=$!
+  # A pipe, so that a percentage is seen when it is printed: the whole file takes a second or two.
+  mkfifo "$work/percent"
   kafka_java LineProducer "$bootstrap" killed "$file" lz4 > "$work/percent" 2> "$work/producer" &
   producer=$!
-  exec 4< <(tail -f -n +1 --pid=$producer "$work/percent")
+  exec 4< "$work/percent"
   while read -r percent <&4; do
     case "$percent" in
       10 | 30 | 50 | 70 | 90)
