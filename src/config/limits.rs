@@ -110,7 +110,3 @@ pub const STOP_GRACE: Duration = Duration::from_millis(300);
 /// Idle connections are looked for this often at most and at least.
 pub const IDLE_SWEEP_MIN: Duration = Duration::from_millis(250);
 pub const IDLE_SWEEP_MAX: Duration = Duration::from_secs(30);
-
-/// How often a port in use is tried again at start, 2 s in all: the kernel frees a killed broker's ports within a few hundred ms.
-pub const BIND_RETRIES: u32 = 40;
-pub const BIND_RETRY_EVERY: Duration = Duration::from_millis(50);

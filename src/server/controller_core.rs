@@ -5,7 +5,7 @@ use super::acceptor::{Connections, accept_on};
 use super::node::Event;
 use crate::admin;
 use crate::admin::metrics::MetricsSnapshot;
-use crate::config::{AdvertisedListener, BrokerConfig, limits};
+use crate::config::{AdvertisedListener, BrokerConfig};
 use crate::controller::{
     BrokerEndpoint, BrokerRegistration, ConfigResource, Controller, ControllerConfig, ControllerRequest, ControllerResponse, MetadataImage,
     Publication,
@@ -136,7 +136,7 @@ impl Core {
             let address = rt::host::resolve(&listener.host, listener.port).await;
             let name = format!("listener {}://{}:{}", listener.name, listener.host, listener.port);
             let address = address.map_err(|e| format!("{name}: {e}"))?;
-            let socket = bind(address).await.map_err(|e| format!("{name}: {e}"))?;
+            let socket = Listener::bind(address).map_err(|e| format!("{name}: {e}"))?;
             let address = socket.local_address().map_err(|e| format!("{name}: {e}"))?;
             bound.push((listener.name.clone(), socket, address));
         }
@@ -243,7 +243,7 @@ impl Core {
     async fn bind_admin(&self) -> Result<Option<(Listener, SocketAddr)>, String> {
         let Some(address) = self.config.ringmill.admin_listener else { return Ok(None) };
         let fail = |e: std::io::Error| format!("ringmill.admin.listener {address}: {e}");
-        let listener = bind(address).await.map_err(fail)?;
+        let listener = Listener::bind(address).map_err(fail)?;
         let address = listener.local_address().map_err(fail)?;
         Ok(Some((listener, address)))
     }
@@ -299,18 +299,6 @@ impl Core {
         }
         text.trim_end().to_string()
     }
-}
-
-/// Listens there. A killed process's sockets stay with the kernel for a moment, until its ring is torn down: who restarts at once waits
-/// for that, and only then the port counts as taken.
-async fn bind(address: SocketAddr) -> std::io::Result<Listener> {
-    for _ in 0..limits::BIND_RETRIES {
-        match Listener::bind(address) {
-            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => rt::sleep(limits::BIND_RETRY_EVERY).await,
-            result => return result,
-        }
-    }
-    Listener::bind(address)
 }
 
 fn endpoint(advertised: &AdvertisedListener, listening: &[(String, SocketAddr)]) -> Result<BrokerEndpoint, String> {

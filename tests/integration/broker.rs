@@ -153,8 +153,7 @@ impl Drop for Broker {
     }
 }
 
-/// Whether an ApiVersions request is answered there. To connect says little: the kernel keeps a killed process's listening socket
-/// until its ring is torn down.
+/// Whether an ApiVersions request is answered there. To connect says little: the broker listens before it has recovered.
 pub fn answers(address: SocketAddr) -> bool {
     let ask = || -> std::io::Result<()> {
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;

@@ -17,7 +17,12 @@ use std::rc::Rc;
 /// Pending connections of a listener: a cluster's clients reconnect all at once.
 const BACKLOG: i32 = 4096;
 
-pub struct Listener(socket2::Socket);
+/// What waits in the ring is the epoll descriptor and not the socket: the ring of a killed process outlives it by a moment, and a
+/// listening socket that it kept open would take in connections that nobody serves, and keep the port.
+pub struct Listener {
+    socket: socket2::Socket,
+    readiness: OwnedFd,
+}
 
 impl Listener {
     pub fn bind(address: SocketAddr) -> io::Result<Listener> {
@@ -25,15 +30,16 @@ impl Listener {
         socket.set_reuse_address(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
-        Ok(Listener(socket))
+        let readiness = syscall::readiness_of(socket.as_raw_fd())?;
+        Ok(Listener { socket, readiness })
     }
 
     pub async fn accept(&self) -> io::Result<Incoming> {
         task::yield_if_needed().await;
         loop {
-            match syscall::accept(self.0.as_raw_fd()) {
+            match syscall::accept(self.socket.as_raw_fd()) {
                 Ok((fd, peer)) => return Ok(Incoming { fd, peer: ip_address(&peer)? }),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => readable_once(self.0.as_raw_fd()).await?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => readable_once(self.readiness.as_raw_fd()).await?,
                 Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {}
                 Err(error) => return Err(error),
             }
@@ -41,7 +47,7 @@ impl Listener {
     }
 
     pub fn local_address(&self) -> io::Result<SocketAddr> {
-        ip_address(&self.0.local_addr()?)
+        ip_address(&self.socket.local_addr()?)
     }
 }
 

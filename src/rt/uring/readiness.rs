@@ -47,7 +47,7 @@ impl AsRawFd for Socket {
     }
 }
 
-/// Waits until any pollable descriptor (a listening socket, an eventfd) is readable. Costs a duplicate each time: for rare events only.
+/// Waits until any pollable descriptor (an epoll descriptor, an eventfd) is readable. Costs a duplicate each time: for rare events only.
 pub async fn readable_once(fd: RawFd) -> io::Result<()> {
     let mut stream = {
         let duplicate = super::syscall::duplicate(fd)?;

@@ -23,6 +23,20 @@ pub fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
     unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()
 }
 
+/// An epoll descriptor that is readable while `fd` is. Unlike a duplicate it does not keep the file of `fd` open.
+pub fn readiness_of(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: no memory is passed.
+    let epoll = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
+    check(epoll as libc::ssize_t)?;
+    // SAFETY: a descriptor just made, owned by nobody else.
+    let epoll = unsafe { OwnedFd::from_raw_fd(epoll) };
+    let mut interest = libc::epoll_event { events: libc::EPOLLIN as u32, u64: 0 };
+    // SAFETY: the event is valid for the call; a bad `fd` is an error.
+    let added = unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut interest) };
+    check(added as libc::ssize_t)?;
+    Ok(epoll)
+}
+
 /// Receives into the spare capacity of `buffer`, and what does not fit there into `scratch`, at most `limit` bytes in all.
 pub fn receive(fd: RawFd, buffer: &mut BytesMut, scratch: &mut [u8], limit: usize) -> io::Result<usize> {
     let spare = buffer.spare_capacity_mut();

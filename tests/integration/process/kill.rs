@@ -38,6 +38,19 @@ fn acknowledged_records_survive_many_kills() {
     }
 }
 
+/// A start script that waits for the port must not take the dead broker's socket for the new broker.
+#[test]
+fn the_port_of_a_killed_broker_is_closed_at_once() {
+    let mut broker = Broker::start();
+    for _ in 0..20 {
+        let address = broker.address();
+        broker.kill();
+        let error = std::net::TcpStream::connect(address).expect_err("nobody listens any more");
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+        broker.start_again();
+    }
+}
+
 #[test]
 fn a_retry_after_a_kill_is_known_as_a_duplicate() {
     let mut broker = Broker::start();
