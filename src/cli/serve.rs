@@ -35,7 +35,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
 
 fn log_notice(notice: &Notice) {
     match notice {
-        Notice::Unknown { .. } => tracing::warn!("{notice}"),
+        Notice::Unknown { .. } | Notice::NotEnforced { .. } => tracing::warn!("{notice}"),
         Notice::WithoutEffect { .. } | Notice::NotOpened { .. } => tracing::info!("{notice}"),
     }
 }

@@ -31,6 +31,8 @@ pub struct Loaded {
 pub enum Notice {
     /// Kafka's key, without effect here.
     WithoutEffect { name: String },
+    /// It would keep clients from something, and does not: worth a warning.
+    NotEnforced { name: String },
     /// Nobody knows this key: worth a warning.
     Unknown { name: String },
     /// A listener of the controller, which has no socket here.
@@ -41,6 +43,9 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Notice::WithoutEffect { name } => write!(f, "configuration {name} has no effect in Ringmill"),
+            Notice::NotEnforced { name } => {
+                write!(f, "configuration {name} is not enforced by Ringmill: every client may do everything")
+            }
             Notice::Unknown { name } => write!(f, "configuration {name} is unknown and ignored"),
             Notice::NotOpened { listener } => {
                 write!(f, "listener {listener} is not opened: the metadata quorum has one member and needs no listener")
@@ -175,6 +180,8 @@ fn name_of_variable(variable: &str) -> Option<String> {
 const PLUGIN_PREFIXES: &[&str] =
     &["allow.everyone.if.no.acl.found", "super.users", "config.providers.", "metrics.context.", "rlmm.config.", "rsm.config."];
 
+const AUTHORIZER: &str = "authorizer.class.name";
+
 /// Checks one value; says so if it will have no effect.
 fn inspect(name: &str, text: &str) -> Result<Option<Notice>, LoadError> {
     let definition = catalogue::broker(listener_base(name).unwrap_or(name));
@@ -187,6 +194,9 @@ fn inspect(name: &str, text: &str) -> Result<Option<Notice>, LoadError> {
         return Ok(Some(if is_plugins { Notice::WithoutEffect { name } } else { Notice::Unknown { name } }));
     };
     Value::parse(definition, text)?;
+    if name == AUTHORIZER && !text.trim().is_empty() {
+        return Ok(Some(Notice::NotEnforced { name: name.to_string() }));
+    }
     let acts = definition.acts && definition.name == name;
     Ok((!acts).then(|| Notice::WithoutEffect { name: name.to_string() }))
 }
