@@ -2,33 +2,22 @@
 //!
 //! Pure. A resource is changed as a whole or not at all; one that is refused does not keep the others from being changed.
 
-use super::config_resource::{self, repeated, repeated_refusal, target};
+use super::config_resource::{self, change_each, target};
 use super::handler::{HandlerContext, Refusal};
 use super::record::{Record, ResourceType};
 use crate::config::{ConfigError, ConfigMap, replace_broker, replace_topic};
 use crate::wire::api::alter_configs::{AlterConfigsRequest, AlterConfigsResource, AlterConfigsResourceResponse, AlterConfigsResponse};
 
 pub fn alter_configs(cx: &HandlerContext, request: &AlterConfigsRequest) -> (Vec<Record>, AlterConfigsResponse) {
-    let names: Vec<_> = request.resources.iter().map(|r| (r.resource_type, &*r.resource_name)).collect();
-    let mut records = Vec::new();
-    let mut responses = Vec::new();
-    for (resource, is_repeated) in request.resources.iter().zip(repeated(&names)) {
-        let outcome = if is_repeated { Err(repeated_refusal()) } else { replace(cx, resource) };
-        let mut response = AlterConfigsResourceResponse {
-            resource_type: resource.resource_type,
-            resource_name: resource.resource_name.clone(),
-            ..AlterConfigsResourceResponse::default()
-        };
-        match outcome {
-            Ok(more) => records.extend(more),
-            Err(refusal) => (response.error_code, response.error_message) = (refusal.code, refusal.message()),
-        }
-        responses.push(response);
-    }
-    if request.validate_only {
-        records.clear();
-    }
-    (records, AlterConfigsResponse { throttle_time_ms: 0, responses })
+    let named: Vec<_> = request.resources.iter().map(|r| (r.resource_type, &*r.resource_name)).collect();
+    let (records, outcomes) = change_each(&named, request.validate_only, |position| replace(cx, &request.resources[position]));
+    let responses = request.resources.iter().zip(outcomes).map(|(resource, (error_code, error_message))| AlterConfigsResourceResponse {
+        error_code,
+        error_message,
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name.clone(),
+    });
+    (records, AlterConfigsResponse { throttle_time_ms: 0, responses: responses.collect() })
 }
 
 fn replace(cx: &HandlerContext, resource: &AlterConfigsResource) -> Result<Vec<Record>, Refusal> {

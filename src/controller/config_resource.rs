@@ -5,10 +5,10 @@
 use super::create_topics::value_too_long;
 use super::handler::{HandlerContext, Refusal};
 use super::record::{ConfigRecord, ConfigResource, Record, ResourceType};
-use super::topic_name;
 use crate::config::limits::{CONFIG_VALUE_BYTES_MAX, CONFIGS_PER_RESOURCE_MAX};
 use crate::config::{BrokerScope, ConfigDelta};
-use crate::types::ErrorCode;
+use crate::types::{ErrorCode, check_topic_name};
+use crate::wire::Str;
 
 /// A resource that exists and may be changed here.
 pub struct Target {
@@ -37,7 +37,7 @@ fn check_topic(cx: &HandlerContext, name: &str) -> Result<(), Refusal> {
     if name.is_empty() {
         return Err(Refusal::new(ErrorCode::InvalidRequest, "Default topic resources are not allowed."));
     }
-    topic_name::check(name).map_err(|reason| Refusal::new(ErrorCode::InvalidTopicException, reason))?;
+    check_topic_name(name).map_err(|reason| Refusal::new(ErrorCode::InvalidTopicException, reason))?;
     match cx.image.topic_by_name(name) {
         Some(_) => Ok(()),
         None => Err(Refusal::new(ErrorCode::UnknownTopicOrPartition, format!("The topic '{name}' does not exist."))),
@@ -75,16 +75,36 @@ pub fn records(cx: &HandlerContext, resource: &ConfigResource, delta: ConfigDelt
     Ok(records.collect())
 }
 
-/// For each resource of a request, whether another one is the same.
-pub fn repeated(resources: &[(i8, &str)]) -> Vec<bool> {
-    let mut counts = std::collections::BTreeMap::new();
-    for resource in resources {
-        *counts.entry(resource).or_insert(0) += 1;
+/// Changes the resources of a request, `change` by their position: all records, and for each resource its error code and message. A
+/// resource that is named twice is refused both times; validation alone gives no records.
+pub fn change_each(
+    named: &[(i8, &str)],
+    validate_only: bool,
+    mut change: impl FnMut(usize) -> Result<Vec<Record>, Refusal>,
+) -> (Vec<Record>, Vec<(ErrorCode, Option<Str>)>) {
+    let mut records = Vec::new();
+    let mut outcomes = Vec::with_capacity(named.len());
+    for (position, is_repeated) in repeated(named).into_iter().enumerate() {
+        let repetition = || Refusal::new(ErrorCode::InvalidRequest, "Each resource must appear at most once.");
+        match if is_repeated { Err(repetition()) } else { change(position) } {
+            Ok(more) => {
+                records.extend(more);
+                outcomes.push((ErrorCode::None, None));
+            }
+            Err(refusal) => outcomes.push((refusal.code, refusal.message())),
+        }
     }
-    resources.iter().map(|resource| counts[resource] > 1).collect()
+    if validate_only {
+        records.clear();
+    }
+    (records, outcomes)
 }
 
-/// Kafka's refusal of resources that are named twice.
-pub fn repeated_refusal() -> Refusal {
-    Refusal::new(ErrorCode::InvalidRequest, "Each resource must appear at most once.")
+/// For each resource, whether another one is the same.
+fn repeated(named: &[(i8, &str)]) -> Vec<bool> {
+    let mut counts = std::collections::BTreeMap::new();
+    for resource in named {
+        *counts.entry(resource).or_insert(0) += 1;
+    }
+    named.iter().map(|resource| counts[resource] > 1).collect()
 }
