@@ -4,11 +4,10 @@
 //! Never copies records: decoding gives slices of the request, encoding lays slices and file ranges into the response.
 //!
 //! Start reading at [`versions`] (the one table of APIs), then an `api/` file, [`message`] (the macro they are written in),
-//! [`header`] (whole frames), [`frame`] (cutting a stream into them) and [`records`] (what is inside the records fields).
+//! [`header`] (whole frames) and [`records`] (what is inside the records fields).
 
 pub mod api;
 pub mod error;
-pub mod frame;
 pub mod header;
 pub mod message;
 pub mod primitives;
@@ -23,7 +22,6 @@ pub mod writer;
 mod tests;
 
 pub use error::{DecodeError, DecodeProblem, EncodeError, EncodeProblem};
-pub use frame::{FrameError, FrameSplitter};
 pub use header::{RequestHeader, decode_request, decode_response_frame, encode_request_frame, encode_response_frame};
 pub use reader::Reader;
 pub use record_runs::{FileRun, RecordRun, RecordsOut};
