@@ -5,8 +5,8 @@
 
 use super::RequestContext;
 use crate::config::{ConfigEntry, describe_broker, describe_cluster, describe_topic};
-use crate::controller::{ConfigResource, ControllerRequest, ControllerResponse, MetadataImage, check_topic_name};
-use crate::types::{ErrorCode, NodeId};
+use crate::controller::{ConfigResource, ControllerRequest, ControllerResponse, MetadataImage};
+use crate::types::{ErrorCode, NodeId, check_topic_name};
 use crate::wire::Str;
 use crate::wire::api::alter_configs::*;
 use crate::wire::api::describe_configs::*;

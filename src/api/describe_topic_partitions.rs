@@ -5,8 +5,8 @@
 
 use super::RequestContext;
 use super::cluster::{self, name_of};
-use crate::controller::{MetadataImage, TopicImage, check_topic_name, is_internal_topic};
-use crate::types::{ErrorCode, PartitionIndex};
+use crate::controller::{MetadataImage, TopicImage, is_internal_topic};
+use crate::types::{ErrorCode, PartitionIndex, check_topic_name};
 use crate::wire::Str;
 use crate::wire::api::describe_topic_partitions::*;
 use std::collections::BTreeSet;

@@ -6,8 +6,8 @@
 
 use super::RequestContext;
 use super::cluster::{self, name_of};
-use crate::controller::{ControllerRequest, ControllerResponse, MetadataImage, TopicImage, check_topic_name, is_internal_topic};
-use crate::types::{ErrorCode, HashSet, TopicId};
+use crate::controller::{ControllerRequest, ControllerResponse, MetadataImage, TopicImage, is_internal_topic};
+use crate::types::{ErrorCode, HashSet, TopicId, check_topic_name};
 use crate::wire::Str;
 use crate::wire::api::metadata::*;
 use std::sync::Arc;

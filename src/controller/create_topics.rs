@@ -3,12 +3,12 @@
 //! Pure. A topic that is refused does not keep the others from being made. A request for too many partitions is refused as a whole.
 
 use super::handler::{HandlerContext, Refusal, duplicates};
+use super::internal_topics;
 use super::record::{ConfigRecord, ConfigResource, PartitionRecord, Record, TopicRecord};
 use super::replica_placement::{check_manual, first_state, place};
-use super::topic_name;
 use crate::config::limits::{CONFIG_VALUE_BYTES_MAX, PARTITIONS_PER_REQUEST_MAX};
 use crate::config::{ConfigMap, describe_topic, validate_topic};
-use crate::types::{ErrorCode, NodeId, TopicId};
+use crate::types::{ErrorCode, NodeId, TopicId, check_topic_name, topic_collision_key};
 use crate::wire::Str;
 use crate::wire::api::create_topics::{
     CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
@@ -28,8 +28,8 @@ pub fn create_topics(cx: &mut HandlerContext, request: &CreateTopicsRequest) -> 
         }
         let result = if repeated.contains(&*topic.name) {
             Err(Refusal::new(ErrorCode::InvalidRequest, "Duplicate topic name."))
-        } else if &*topic.name == topic_name::CLUSTER_METADATA_TOPIC {
-            let message = format!("Creation of internal topic {} is prohibited.", topic_name::CLUSTER_METADATA_TOPIC);
+        } else if &*topic.name == internal_topics::CLUSTER_METADATA_TOPIC {
+            let message = format!("Creation of internal topic {} is prohibited.", internal_topics::CLUSTER_METADATA_TOPIC);
             Err(Refusal::new(ErrorCode::InvalidRequest, message))
         } else if too_many {
             Err(Refusal::new(ErrorCode::PolicyViolation, "Excessively large number of partitions per request."))
@@ -114,8 +114,8 @@ impl Created {
         if cx.image.topic_by_name(name).is_some() {
             return Err(Refusal::new(ErrorCode::TopicAlreadyExists, format!("Topic '{name}' already exists.")));
         }
-        topic_name::check(name).map_err(|reason| Refusal::new(ErrorCode::InvalidTopicException, reason))?;
-        let Some(key) = topic_name::collision_key(name) else { return Ok(()) };
+        check_topic_name(name).map_err(|reason| Refusal::new(ErrorCode::InvalidTopicException, reason))?;
+        let Some(key) = topic_collision_key(name) else { return Ok(()) };
         let in_request = self.collision_keys.get(&*key).map(String::as_str);
         match cx.image.colliding_topic(name).or(in_request) {
             Some(other) => {
@@ -136,7 +136,7 @@ impl Created {
     }
 
     fn push(&mut self, name: &str, topic_id: TopicId, partitions: Vec<PartitionRecord>, configs: ConfigMap) {
-        if let Some(key) = topic_name::collision_key(name) {
+        if let Some(key) = topic_collision_key(name) {
             self.collision_keys.insert(key.into_owned(), name.to_owned());
         }
         let name: Arc<str> = name.into();

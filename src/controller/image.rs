@@ -3,14 +3,14 @@
 //! Pure and immutable once published as `Arc<MetadataImage>`; any core may hold one. A clone shares everything, and
 //! [`MetadataImage::replay`], the only mutator, copies what it changes. The image of a log is a function of its records alone.
 
+use super::internal_topics;
 use super::persistent_map::PersistentMap;
 use super::record::{
     BrokerEndpoint, ClusterRecord, ConfigRecord, ConfigResource, FeatureLevelRecord, PartitionRecord, ProducerIdsRecord, Record,
     RegisterBrokerRecord, TopicRecord,
 };
-use super::topic_name;
 use crate::config::{BrokerConfig, BrokerLayers, ConfigMap, TopicConfig};
-use crate::types::{LeaderEpoch, NodeId, PartitionIndex, TopicId, TopicPartitionId};
+use crate::types::{LeaderEpoch, NodeId, PartitionIndex, TopicId, TopicPartitionId, topic_collision_key};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ impl TopicImage {
 
     /// One of the topics that Kafka keeps its own state in.
     pub fn is_internal(&self) -> bool {
-        topic_name::is_internal(&self.name)
+        internal_topics::is_internal(&self.name)
     }
 
     /// The names of all partitions, ascending.
@@ -159,7 +159,7 @@ impl MetadataImage {
 
     /// The existing topic whose metrics `name`'s would be mixed up with, since `.` and `_` look the same there.
     pub fn colliding_topic(&self, name: &str) -> Option<&str> {
-        let key = topic_name::collision_key(name)?;
+        let key = topic_collision_key(name)?;
         self.colliding_names.get(&*key).map(|n| &**n)
     }
 
@@ -270,7 +270,7 @@ impl MetadataImage {
         let topic = TopicImage { name: Arc::clone(name), id, partitions: Vec::new() };
         let old_topic = self.topics.insert(id, Arc::new(topic));
         assert!(old_id.is_none() && old_topic.is_none(), "topic {name} ({id}) exists already");
-        if let Some(key) = topic_name::collision_key(name) {
+        if let Some(key) = topic_collision_key(name) {
             self.colliding_names.insert(key.into(), Arc::clone(name));
         }
     }
@@ -300,7 +300,7 @@ impl MetadataImage {
         let topic = self.topics.remove(&id).unwrap_or_else(|| panic!("topic {id} to remove is missing"));
         self.topic_ids.remove(&topic.name);
         self.partition_count -= topic.partitions.len();
-        if let Some(key) = topic_name::collision_key(&topic.name) {
+        if let Some(key) = topic_collision_key(&topic.name) {
             self.colliding_names.remove(&*key);
         }
         self.configs.remove(&ConfigResource::topic(&topic.name));

@@ -18,6 +18,7 @@ mod facade;
 mod handler;
 pub mod image;
 mod incremental_alter_configs;
+mod internal_topics;
 mod persistent_map;
 mod placement;
 mod producer_ids;
@@ -26,19 +27,18 @@ mod raft_node;
 pub mod record;
 mod replica_placement;
 pub mod request;
-mod topic_name;
 
 pub use broker_registration::BrokerRegistration;
 pub use delta::MetadataDelta;
 pub use driver::Publication;
 pub use facade::{Controller, ControllerConfig, METADATA_VERSION_LEVEL};
 pub use image::{BrokerImage, MetadataImage, PartitionImage, TopicImage};
+pub use internal_topics::is_internal as is_internal_topic;
 pub use placement::Placement;
 pub use producer_ids::ProducerIdBlock;
 pub use raft_log::OpenError;
 pub use record::{BrokerEndpoint, ConfigResource, Record, ResourceType};
 pub use request::{ControllerReply, ControllerRequest, ControllerResponse};
-pub use topic_name::{check as check_topic_name, is_internal as is_internal_topic};
 
 #[cfg(test)]
 mod tests;

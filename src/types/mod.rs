@@ -5,7 +5,9 @@
 mod collections;
 mod error_code;
 mod ids;
+mod topic_name;
 
 pub use collections::{HashMap, HashSet, SeededState, seed_hashers};
 pub use error_code::ErrorCode;
 pub use ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId, ShardId, Timestamp, TopicId, TopicPartitionId};
+pub use topic_name::{check_topic_name, topic_collision_key};

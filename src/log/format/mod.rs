@@ -11,7 +11,6 @@ mod producer_snapshot;
 mod properties;
 mod segment_indexes;
 mod time_index;
-mod topic_name;
 mod txn_index;
 
 pub use checkpoint::{
@@ -28,7 +27,6 @@ pub use properties::{
 };
 pub use segment_indexes::SegmentIndexes;
 pub use time_index::{TimeIndex, TimeIndexBuilder, TimestampOffset};
-pub use topic_name::{TOPIC_NAME_LENGTH_MAX, TopicNameError, check_topic_name, topic_names_collide};
 pub use txn_index::{ABORTED_TRANSACTION_SIZE, AbortedTransaction, TxnIndex};
 
 use std::fmt;

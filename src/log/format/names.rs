@@ -6,7 +6,7 @@
 //! orders-0.1fce3b...-delete                                  a partition about to be unlinked (32 hex digits)
 //! ```
 
-use crate::types::{Offset, PartitionIndex};
+use crate::types::{Offset, PartitionIndex, check_topic_name};
 use std::fmt;
 
 /// Which of a segment's files.
@@ -136,7 +136,7 @@ impl PartitionDirectory {
             None => (name, DirectoryStage::Live),
         };
         let (topic, partition) = name.rsplit_once('-')?;
-        super::check_topic_name(topic).ok()?;
+        check_topic_name(topic).ok()?;
         if partition.is_empty() || !partition.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
