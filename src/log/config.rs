@@ -83,7 +83,10 @@ pub struct TopicLogConfig {
     pub max_message_bytes: u64,
     /// `message.timestamp.type`
     pub message_timestamp_type: TimestampType,
-    /// `retention.bytes`; -1: unbounded. Obeyed by a later retention task, kept here for it.
+    /// `cleanup.policy` has `delete`, has `compact`.
+    pub cleanup_delete: bool,
+    pub cleanup_compact: bool,
+    /// `retention.bytes`; -1: unbounded.
     pub retention_bytes: i64,
     /// `retention.ms`; -1: unbounded.
     pub retention_ms: i64,
@@ -103,6 +106,8 @@ impl Default for TopicLogConfig {
             flush_ms: i64::MAX,
             max_message_bytes: 1_048_588,
             message_timestamp_type: TimestampType::CreateTime,
+            cleanup_delete: true,
+            cleanup_compact: false,
             retention_bytes: -1,
             retention_ms: 604_800_000,
             file_delete_delay_ms: 60_000,

@@ -4,6 +4,7 @@ use super::health::DirHealth;
 use super::journal::Journal;
 use super::memory::Memory;
 use super::segment::files::Files;
+use super::unlinks::Unlinks;
 use super::{LogConfig, PartitionLog};
 use crate::rt::sync::QueueSender;
 use crate::types::{PartitionIndex, TopicPartitionId};
@@ -23,6 +24,8 @@ pub struct LogDir {
     pub dirty: RefCell<BTreeMap<TopicPartitionId, Rc<PartitionLog>>>,
     /// Partitions whose tail should be written soon.
     pub flushes: QueueSender<Rc<PartitionLog>>,
+    /// Files of deleted segments.
+    pub unlinks: Unlinks,
     /// Journal frames with log start offsets that no checkpoint has yet.
     log_start_holds: RefCell<Vec<u64>>,
 }
@@ -35,7 +38,17 @@ impl LogDir {
         flushes: QueueSender<Rc<PartitionLog>>,
     ) -> LogDir {
         let (files, memory, config) = shared;
-        LogDir { health, journal, files, memory, config, dirty: RefCell::default(), flushes, log_start_holds: RefCell::default() }
+        LogDir {
+            health,
+            journal,
+            files,
+            memory,
+            config,
+            dirty: RefCell::default(),
+            flushes,
+            unlinks: Unlinks::default(),
+            log_start_holds: RefCell::default(),
+        }
     }
 
     pub fn path_of(&self, topic: &str, partition: PartitionIndex) -> PathBuf {

@@ -7,7 +7,7 @@
 use super::checkpoint::Checkpoint;
 use super::dir::LogDir;
 use super::format::{OffsetIndex, SegmentFile, SegmentFileKind, TimeIndex, decode_producer_snapshot};
-use super::partition::{PartitionLog, State};
+use super::partition::{PartitionLog, State, remove_leftovers};
 use super::producer::ProducerStates;
 use super::segment::files::Files;
 use super::segment::scan::{HeaderWalk, ScanEnd, scan_batches};
@@ -64,6 +64,7 @@ pub async fn load(
             (listing, found) = (Vec::new(), None);
         }
     }
+    remove_leftovers(&partition_dir, &listing);
     let fresh = listing.is_empty();
     if fresh {
         fs::create_dir_all(&partition_dir).await.map_err(io)?;
@@ -182,6 +183,7 @@ impl Loader {
             }
         }
         state.producers = active.scanned.producers;
+        epochs_changed |= state.epochs.truncate_from_start(log_start);
         Ok((state, self.offsets_of(SegmentFileKind::ProducerSnapshot).last().copied(), epochs_changed))
     }
 

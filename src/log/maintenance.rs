@@ -4,7 +4,7 @@ use super::checkpoint::{self, BASE_NAME, Checkpoint, Checkpoints};
 use super::dir::LogDir;
 use super::partition::FlushError;
 use super::tasks::for_each;
-use super::{LogStore, PartitionLog};
+use super::{LogStore, PartitionLog, unlinks};
 use crate::rt::sync::{QueueReceiver, Semaphore};
 use crate::rt::{self, Queue, fs};
 use std::cell::Cell;
@@ -28,6 +28,7 @@ pub fn start(store: &Rc<LogStore>, flushes: QueueReceiver<Rc<PartitionLog>>) {
         rt::spawn(Queue::Flush, checkpoint_journal(Rc::downgrade(store), Rc::clone(dir)));
         rt::spawn(Queue::Background, watch_health(Rc::downgrade(store), Rc::clone(dir)));
         rt::spawn(Queue::Background, watch_space(Rc::downgrade(store), Rc::clone(dir)));
+        rt::spawn(Queue::Background, unlinks::run(Rc::downgrade(store), Rc::clone(dir)));
     }
 }
 

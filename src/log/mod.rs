@@ -29,6 +29,7 @@ mod store;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod unlinks;
 
 pub use config::{LogConfig, TimestampType, TopicLogConfig};
 pub use dirs::{LogDirs, LogDirsInfo, ShardClosed};

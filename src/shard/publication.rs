@@ -131,6 +131,8 @@ fn log_config(config: &TopicConfig) -> TopicLogConfig {
             crate::config::TimestampType::CreateTime => TimestampType::CreateTime,
             crate::config::TimestampType::LogAppendTime => TimestampType::LogAppendTime,
         },
+        cleanup_delete: config.cleanup_delete,
+        cleanup_compact: config.cleanup_compact,
         retention_bytes: config.retention_bytes,
         retention_ms: config.retention_ms,
         file_delete_delay_ms: config.file_delete_delay_ms,

@@ -4,10 +4,12 @@
 //! then the new file. So every segment but the last is whole after any crash.
 
 use super::PartitionLog;
+use super::removal::SegmentsLock;
 use super::state::FlushStep;
 use crate::log::format::{LEADER_EPOCH_CHECKPOINT, SegmentFileKind, encode_leader_epoch_checkpoint, encode_producer_snapshot};
 use crate::log::segment::files::{Files, SegmentWriter};
 use crate::log::segment::path;
+use crate::log::unlinks::unlink;
 use crate::rt::{AlignedBuffer, fs};
 use crate::types::Offset;
 use bytes::Bytes;
@@ -34,7 +36,12 @@ pub enum FlushError {
 impl PartitionLog {
     /// Writes to segments all that was appended before the call; with `sync`, or if something bypassed the journal, makes it durable there.
     pub(in crate::log) async fn flush(&self, sync: bool) -> Result<(), FlushError> {
-        let _one = self.flush_lock.acquire(1).await;
+        let lock = self.lock_segments().await?;
+        self.flush_locked(&lock, sync).await
+    }
+
+    /// As [`PartitionLog::flush`], for who has the lock.
+    pub(in crate::log) async fn flush_locked(&self, _lock: &SegmentsLock, sync: bool) -> Result<(), FlushError> {
         self.flush_wanted.set(false);
         let target = self.log_end();
         let checkpoint = self.index_checkpoint_due().then(|| self.snapshot());
@@ -66,7 +73,7 @@ impl PartitionLog {
     }
 
     /// A failed operation takes the directory offline.
-    fn fail(&self, what: &str, error: io::Error) -> FlushError {
+    pub(super) fn fail(&self, what: &str, error: io::Error) -> FlushError {
         self.dir.health.fail(format_args!("{}-{}: {what}", self.topic, self.id.partition), error);
         FlushError::Offline
     }
@@ -291,7 +298,7 @@ impl PartitionLog {
         if let Some(before) = before {
             let is_base = self.state.borrow().segments.iter().any(|segment| segment.base == before);
             if !is_base {
-                fs::remove_file(&path(&dir, before, SegmentFileKind::ProducerSnapshot)).await?;
+                unlink(&path(&dir, before, SegmentFileKind::ProducerSnapshot)).await;
             }
         }
         Ok(())
@@ -311,7 +318,7 @@ impl PartitionLog {
     pub(in crate::log) async fn finish_segments(&self) -> Result<(), FlushError> {
         self.close();
         self.flush(false).await?;
-        let _one = self.flush_lock.acquire(1).await;
+        let _lock = self.lock_segments().await?;
         if !self.touched.get() {
             return Ok(());
         }
@@ -321,7 +328,7 @@ impl PartitionLog {
 
     /// Second half, when the segments are durable, since a snapshot says so: index and snapshot. Durable after one more sync.
     pub(in crate::log) async fn finish_indexes(&self) -> Result<(), FlushError> {
-        let _one = self.flush_lock.acquire(1).await;
+        let _lock = self.lock_segments().await?;
         if !self.touched.replace(false) {
             return Ok(());
         }
@@ -339,11 +346,6 @@ impl PartitionLog {
             self.write_snapshot(end, &snapshot, false).await
         };
         written.await.map_err(|error| self.fail("writing indexes at the stop", error))
-    }
-
-    /// Waits for the flush under way and keeps others out for ever: the directory is about to go.
-    pub(in crate::log) async fn lock_for_deletion(&self) {
-        std::mem::forget(self.flush_lock.acquire(1).await);
     }
 }
 

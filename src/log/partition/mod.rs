@@ -6,6 +6,7 @@
 mod append;
 mod flush;
 mod read;
+mod removal;
 mod state;
 mod timestamps;
 
@@ -14,11 +15,13 @@ pub use read::{FetchedRecords, Slice};
 pub use timestamps::TimestampOffset;
 
 pub(super) use flush::FlushError;
+pub(super) use removal::{SegmentFacts, SegmentsLock, remove_leftovers};
 pub(super) use state::State;
 
 use super::TopicLogConfig;
 use super::dir::LogDir;
 use super::journal::{Change, Entry, Owner};
+use super::segment::SegmentId;
 use super::segment::files::SegmentKey;
 use crate::rt::sync::{Event, EventListener, Semaphore};
 use crate::types::{ErrorCode, LeaderEpoch, Offset, Timestamp, TopicPartitionId};
@@ -42,10 +45,12 @@ pub struct PartitionLog {
     config: RefCell<Rc<TopicLogConfig>>,
     state: RefCell<State>,
     advanced: Event,
-    /// Held by the one flush, seal or deletion under way.
+    /// Held by who writes or changes the segments: see `SegmentsLock`.
     flush_lock: Semaphore,
     flush_wanted: Cell<bool>,
     closed: Cell<bool>,
+    /// Its directory is about to go: segments are left as they are.
+    deleted: Cell<bool>,
     /// Written since it was opened: a clean stop has something to do.
     touched: Cell<bool>,
     /// Counts directory entries made, and those known to be durable.
@@ -77,6 +82,7 @@ impl PartitionLog {
             flush_lock: Semaphore::new(1),
             flush_wanted: Cell::new(false),
             closed: Cell::new(false),
+            deleted: Cell::new(false),
             touched: Cell::new(false),
             entries_made: Cell::new(1),
             entries_durable: Cell::new(entries_durable as u32),
@@ -178,7 +184,13 @@ impl PartitionLog {
     /// As [`PartitionLog::set_log_start`], for replay.
     pub(super) fn raise_log_start(&self, offset: Offset) {
         let mut state = self.state.borrow_mut();
-        state.log_start = state.log_start.max(offset).min(state.log_end);
+        let offset = offset.min(state.log_end);
+        if offset > state.log_start {
+            state.log_start = offset;
+            if state.epochs.truncate_from_start(offset) {
+                self.epochs_changed.set(true);
+            }
+        }
         drop(state);
         self.advanced.notify();
     }
@@ -247,8 +259,10 @@ impl PartitionLog {
         self.state.borrow().hold
     }
 
+    /// The key of a segment in the list.
     fn key(&self, base: Offset) -> SegmentKey {
-        (self.id, base)
+        let version = self.state.borrow().segment(base).map_or(0, |segment| segment.version);
+        (self.id, SegmentId { base, version })
     }
 
     fn entry(&self, change: Change) -> Entry {

@@ -4,13 +4,14 @@ use super::PartitionLog;
 use super::state::State;
 use crate::log::ReadError;
 use crate::log::format::{OffsetIndex, OffsetPosition, SegmentFileKind};
-use crate::log::segment::path;
 use crate::log::segment::scan::HeaderWalk;
-use crate::rt::{self, SharedFile};
+use crate::log::segment::{SegmentId, path};
+use crate::rt::{self, Map, SharedFile};
 use crate::types::Offset;
 use crate::wire::records::BatchHeader;
 use bytes::Bytes;
 use std::io;
+use std::rc::Rc;
 
 /// A run of bytes of a fetch's answer: whole batches when joined in order.
 #[derive(Clone)]
@@ -43,13 +44,13 @@ pub struct FetchedRecords {
 /// A batch, where it is.
 pub(super) enum Found {
     Memory(BatchHeader, Bytes),
-    File { header: BatchHeader, segment: SegmentView, position: u64, size: u32 },
+    File { header: BatchHeader, segment: SegmentView, file: SharedFile, position: u64, size: u32 },
 }
 
 /// What a read needs to know of a segment that has bytes in its file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SegmentView {
-    pub base: Offset,
+    pub id: SegmentId,
     /// Exclusive end of the offsets that are in the file.
     pub end: Offset,
     pub written: u64,
@@ -71,11 +72,13 @@ impl PartitionLog {
             None => Ok(FetchedRecords::default()),
             // It was written and evicted, or the other way round, while the index was read.
             Some(Found::Memory(..)) => Ok(self.read_tail(from, max_bytes, min_one_batch, upto).unwrap_or_default()),
-            Some(Found::File { header, segment, position, size }) => {
+            Some(Found::File { header, segment, file, position, size }) => {
+                // Retention may have taken the segment that held it, meanwhile.
+                self.check_range(from)?;
                 if header.next_offset() > upto || (size as usize > max_bytes && !min_one_batch) {
                     return Ok(FetchedRecords::default());
                 }
-                self.read_file(segment, position, size, max_bytes, upto).await
+                self.read_file(segment, file, position, size, max_bytes, upto).await
             }
         }
     }
@@ -108,12 +111,12 @@ impl PartitionLog {
     async fn read_file(
         &self,
         segment: SegmentView,
+        file: SharedFile,
         start: u64,
         first_size: u32,
         max_bytes: usize,
         upto: Offset,
     ) -> Result<FetchedRecords, ReadError> {
-        let file = self.reader(segment.base).await.map_err(|error| self.read_failed(&error))?;
         let bound = if upto < segment.end { self.position_of(segment, &file, upto).await? } else { segment.written };
         let first_end = start + u64::from(first_size);
         let wanted = start + max_bytes as u64;
@@ -164,9 +167,9 @@ impl PartitionLog {
                     None => return Ok(None),
                 }
             };
-            let file = self.reader(segment.base).await.map_err(|error| self.read_failed(&error))?;
+            let Some(file) = self.segment_file(segment.id).await? else { continue };
             if let Some((header, position, size)) = self.walk_to(segment, &file, offset).await? {
-                return Ok(Some(Found::File { header, segment, position, size }));
+                return Ok(Some(Found::File { header, segment, file, position, size }));
             }
             // Nothing at or above it in this segment's file: go on behind it.
             offset = segment.end;
@@ -179,7 +182,7 @@ impl PartitionLog {
         match walk_from(file, segment, u64::from(from.position), offset).await {
             Err(error) if error.kind() == io::ErrorKind::InvalidData && from.position > 0 => {
                 // The index points between batches: go without it.
-                tracing::warn!(topic = %self.topic, partition = %self.id.partition, segment = %segment.base, "bad index entry: {error}");
+                tracing::warn!(topic = %self.topic, partition = %self.id.partition, segment = %segment.id.base, "bad index entry: {error}");
                 walk_from(file, segment, 0, offset).await.map_err(|error| self.read_failed(&error))
             }
             walked => walked.map_err(|error| self.read_failed(&error)),
@@ -188,10 +191,10 @@ impl PartitionLog {
 
     /// The index entry at or below `offset`, or the segment's start. A missing index only makes the walk longer.
     async fn index_lookup(&self, segment: SegmentView, offset: Offset) -> OffsetPosition {
-        let start = OffsetPosition { offset: segment.base, position: 0 };
+        let start = OffsetPosition { offset: segment.id.base, position: 0 };
         let on_disk = {
-            let mut state = self.state.borrow_mut();
-            let index = &state.segment_mut(segment.base).index;
+            let state = self.state.borrow();
+            let Some(index) = state.find(segment.id).map(|segment| &segment.index) else { return start };
             let memory = index.offsets.index();
             if memory.count() > 0 && memory.entry(0).offset <= offset {
                 return memory.lookup(offset);
@@ -209,8 +212,8 @@ impl PartitionLog {
     async fn index_below_position(&self, segment: SegmentView, position: u64) -> Option<u32> {
         let position = u32::try_from(position).unwrap_or(u32::MAX);
         let on_disk = {
-            let mut state = self.state.borrow_mut();
-            let index = &state.segment_mut(segment.base).index;
+            let state = self.state.borrow();
+            let index = &state.find(segment.id)?.index;
             if let Some(found) = last_at_or_below(index.offsets.index(), position) {
                 return Some(found);
             }
@@ -223,16 +226,36 @@ impl PartitionLog {
     }
 
     async fn on_disk_index<T>(&self, segment: SegmentView, len: u64, look: impl FnOnce(OffsetIndex<'_>) -> T) -> Option<T> {
-        let file = path(&self.path(), segment.base, SegmentFileKind::OffsetIndex);
-        let map = self.dir.files.map(true, self.key(segment.base), &file).await.ok()?;
+        let map = self.index_map(SegmentFileKind::OffsetIndex, segment.id).await?;
         let bytes = map.as_slice();
-        let index = OffsetIndex::new(segment.base, &bytes[..bytes.len().min(len as usize)]);
+        let index = OffsetIndex::new(segment.id.base, &bytes[..bytes.len().min(len as usize)]);
         index.check_ends(segment.written).is_ok().then(|| look(index))
     }
 
-    pub(super) async fn reader(&self, base: Offset) -> io::Result<SharedFile> {
-        let file = path(&self.path(), base, SegmentFileKind::Log);
-        self.dir.files.reader(self.key(base), &file).await
+    /// A segment's mapped index; `None` if there is none, or the segment has left the list.
+    pub(super) async fn index_map(&self, kind: SegmentFileKind, id: SegmentId) -> Option<Rc<Map>> {
+        let (key, file) = ((self.id, id), path(&self.path(), id.base, kind));
+        let map = self.dir.files.map(kind == SegmentFileKind::OffsetIndex, key, &file).await;
+        if !self.is_listed(id) {
+            self.dir.files.forget_segment(&key);
+            return None;
+        }
+        map.ok()
+    }
+
+    /// A handle of a segment's file; `None` if the segment has left the list, so that its file may have gone: look again.
+    async fn segment_file(&self, id: SegmentId) -> Result<Option<SharedFile>, ReadError> {
+        let (key, file) = ((self.id, id), path(&self.path(), id.base, SegmentFileKind::Log));
+        let opened = self.dir.files.reader(key, &file).await;
+        if !self.is_listed(id) {
+            self.dir.files.forget_segment(&key);
+            return Ok(None);
+        }
+        opened.map(Some).map_err(|error| self.read_failed(&error))
+    }
+
+    fn is_listed(&self, id: SegmentId) -> bool {
+        self.state.borrow().find(id).is_some()
     }
 
     pub(super) fn read_failed(&self, error: &io::Error) -> ReadError {
@@ -247,7 +270,7 @@ fn view(state: &State, offset: Offset) -> Option<SegmentView> {
     (first..state.segments.len()).find_map(|index| {
         let segment = &state.segments[index];
         let end = state.segment_end(index).min(state.written_end);
-        (segment.written > 0 && end > offset).then_some(SegmentView { base: segment.base, end, written: segment.written })
+        (segment.written > 0 && end > offset).then_some(SegmentView { id: segment.id(), end, written: segment.written })
     })
 }
 

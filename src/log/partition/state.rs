@@ -7,7 +7,7 @@
 
 use crate::log::LeaderEpochs;
 use crate::log::producer::ProducerStates;
-use crate::log::segment::Segment;
+use crate::log::segment::{Segment, SegmentId};
 use crate::types::Offset;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -75,9 +75,36 @@ impl State {
         self.segments.partition_point(|segment| segment.base <= offset).saturating_sub(1)
     }
 
+    /// The segment that begins at `base`, unless it has left the list.
+    pub fn segment(&self, base: Offset) -> Option<&Segment> {
+        Some(&self.segments[self.segment_index(base)]).filter(|segment| segment.base == base)
+    }
+
+    /// That very segment, unless it has left the list: for whoever waited since it was looked up.
+    pub fn find(&self, id: SegmentId) -> Option<&Segment> {
+        self.segment(id.base).filter(|segment| segment.version == id.version)
+    }
+
+    pub fn find_mut(&mut self, id: SegmentId) -> Option<&mut Segment> {
+        let index = self.segment_index(id.base);
+        Some(&mut self.segments[index]).filter(|segment| segment.id() == id)
+    }
+
+    /// Takes sealed segments out of the list. Panics if one is not there or not sealed, or if none would be left.
+    pub fn take_out(&mut self, removed: &[SegmentId]) {
+        for id in removed {
+            assert!(self.find(*id).is_some_and(|segment| segment.sealed), "only sealed segments of the list are taken out");
+        }
+        self.segments.retain(|segment| !removed.contains(&segment.id()));
+        assert!(!self.segments.is_empty(), "a log has a segment");
+    }
+
+    /// The segment that begins at `base`. Panics if it has left the list: whoever holds the partition's segments lock knows that it has not.
     pub fn segment_mut(&mut self, base: Offset) -> &mut Segment {
         let index = self.segment_index(base);
-        &mut self.segments[index]
+        let segment = &mut self.segments[index];
+        assert_eq!(segment.base, base, "a segment that left the list");
+        segment
     }
 
     /// The tail's batch that holds `offset`, or the next one; `None` if memory does not reach down to `offset`.

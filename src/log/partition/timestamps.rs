@@ -4,7 +4,7 @@ use super::PartitionLog;
 use super::read::Found;
 use crate::log::ReadError;
 use crate::log::format::{SegmentFileKind, TimeIndex};
-use crate::log::segment::{MaxTimestamp, path};
+use crate::log::segment::{MaxTimestamp, Segment, SegmentId};
 use crate::types::{LeaderEpoch, Offset, Timestamp};
 use crate::wire::records::{BatchHeader, RecordBatch};
 use bytes::Bytes;
@@ -21,10 +21,10 @@ impl PartitionLog {
     /// The first record from the log start on with a timestamp of at least `timestamp`.
     pub async fn offset_for_timestamp(&self, timestamp: Timestamp) -> Result<Option<TimestampOffset>, ReadError> {
         let log_start = self.log_start();
-        for base in self.segment_bases() {
-            let max = self.max_of_segment(base).await;
+        for id in self.segment_ids() {
+            let max = self.max_of_segment(id).await;
             if max.is_some_and(|max| max.timestamp >= timestamp) {
-                let from = self.time_lookup(base, timestamp).await.max(log_start);
+                let from = self.time_lookup(id, timestamp).await.max(log_start);
                 if let Some(found) = self.first_at_or_after(from, timestamp).await? {
                     return Ok(Some(found));
                 }
@@ -36,8 +36,8 @@ impl PartitionLog {
     /// The first record with the largest timestamp.
     pub async fn max_timestamp_offset(&self) -> Result<Option<TimestampOffset>, ReadError> {
         let mut largest: Option<MaxTimestamp> = None;
-        for base in self.segment_bases() {
-            let max = self.max_of_segment(base).await;
+        for id in self.segment_ids() {
+            let max = self.max_of_segment(id).await;
             let larger = |max: &MaxTimestamp| largest.is_none_or(|known| max.timestamp > known.timestamp);
             largest = max.filter(larger).or(largest);
         }
@@ -47,50 +47,51 @@ impl PartitionLog {
         Ok(batch.max_timestamp_record().map_err(|_| ReadError::Storage)?.map(|(timestamp, offset)| answer(&batch, timestamp, offset)))
     }
 
-    fn segment_bases(&self) -> Vec<Offset> {
+    fn segment_ids(&self) -> Vec<SegmentId> {
         let state = self.state.borrow();
         let first = state.segment_index(state.log_start);
-        state.segments[first..].iter().map(|segment| segment.base).collect()
+        state.segments[first..].iter().map(Segment::id).collect()
     }
 
     /// The segment's largest timestamp; for sealed segments out of the time index, the first time.
-    async fn max_of_segment(&self, base: Offset) -> Option<MaxTimestamp> {
+    pub(super) async fn max_of_segment(&self, id: SegmentId) -> Option<MaxTimestamp> {
         let (known, on_disk) = {
-            let mut state = self.state.borrow_mut();
-            let segment = state.segment_mut(base);
+            let state = self.state.borrow();
+            let segment = state.find(id)?;
             (segment.max_timestamp, segment.index.times_on_disk)
         };
         if known.is_some() || on_disk == 0 {
             return known;
         }
-        let last = self.on_disk_times(base, on_disk, |index| index.last()).await??;
+        let last = self.on_disk_times(id, on_disk, |index| index.last()).await??;
         let max = MaxTimestamp { timestamp: last.timestamp, offset: last.offset };
-        self.state.borrow_mut().segment_mut(base).max_timestamp = Some(max);
+        if let Some(segment) = self.state.borrow_mut().find_mut(id) {
+            segment.max_timestamp = Some(max);
+        }
         Some(max)
     }
 
     /// An offset in the segment below which every record is older than `timestamp`.
-    async fn time_lookup(&self, base: Offset, timestamp: Timestamp) -> Offset {
+    async fn time_lookup(&self, id: SegmentId, timestamp: Timestamp) -> Offset {
         // The entry to start from is the last one below the timestamp sought.
         let below = Timestamp(timestamp.0.saturating_sub(1));
         let on_disk = {
-            let mut state = self.state.borrow_mut();
-            let index = &state.segment_mut(base).index;
+            let state = self.state.borrow();
+            let Some(index) = state.find(id).map(|segment| &segment.index) else { return id.base };
             let memory = index.times.index();
             if memory.count() > 0 && memory.entry(0).timestamp <= below {
                 return memory.lookup(below).offset;
             }
             index.times_on_disk
         };
-        let found = if on_disk == 0 { None } else { self.on_disk_times(base, on_disk, |index| index.lookup(below).offset).await };
-        found.unwrap_or(base)
+        let found = if on_disk == 0 { None } else { self.on_disk_times(id, on_disk, |index| index.lookup(below).offset).await };
+        found.unwrap_or(id.base)
     }
 
-    async fn on_disk_times<T>(&self, base: Offset, len: u64, look: impl FnOnce(TimeIndex<'_>) -> T) -> Option<T> {
-        let file = path(&self.path(), base, SegmentFileKind::TimeIndex);
-        let map = self.dir.files.map(false, self.key(base), &file).await.ok()?;
+    async fn on_disk_times<T>(&self, id: SegmentId, len: u64, look: impl FnOnce(TimeIndex<'_>) -> T) -> Option<T> {
+        let map = self.index_map(SegmentFileKind::TimeIndex, id).await?;
         let bytes = map.as_slice();
-        let index = TimeIndex::new(base, &bytes[..bytes.len().min(len as usize)]);
+        let index = TimeIndex::new(id.base, &bytes[..bytes.len().min(len as usize)]);
         let next = Offset(i64::MAX);
         index.check_ends(next).is_ok().then(|| look(index))
     }
@@ -119,8 +120,7 @@ impl PartitionLog {
     async fn batch(&self, found: Found) -> Result<RecordBatch, ReadError> {
         let mut bytes: Bytes = match found {
             Found::Memory(_, bytes) => bytes,
-            Found::File { segment, position, size, .. } => {
-                let file = self.reader(segment.base).await.map_err(|error| self.read_failed(&error))?;
+            Found::File { file, position, size, .. } => {
                 file.read_at(position, size as usize).await.map_err(|error| self.read_failed(&error))?
             }
         };

@@ -130,12 +130,10 @@ impl Replay {
 
     async fn open(&mut self, id: TopicPartitionId, recovered: &mut Recovered) -> Result<(), OpenError> {
         let found = self.summary.partitions[&id].clone();
-        let expectation = Expectation {
-            clean: false,
-            checkpoint: self.checkpoints.get(&id).copied().unwrap_or_default(),
-            reach: &|end| found.reach(end),
-            acknowledged: found.acknowledged,
-        };
+        let mut checkpoint = self.checkpoints.get(&id).copied().unwrap_or_default();
+        // What lies below may be gone, all of it perhaps: then the log begins, and ends, there.
+        checkpoint.log_start = checkpoint.log_start.max(found.log_start);
+        let expectation = Expectation { clean: false, checkpoint, reach: &|end| found.reach(end), acknowledged: found.acknowledged };
         let config = Rc::new(TopicLogConfig::default());
         let log = match load(&self.dir, id, &found.topic, config, &expectation).await {
             Ok(log) => Some(log),

@@ -1,16 +1,17 @@
 //! Open segment files and mapped indexes of one shard, in LRUs below the limits of the process.
 
+use super::SegmentId;
 use super::lru::Lru;
 use crate::log::LogConfig;
 use crate::rt::{File, Map, OpenOptions, SharedFile};
-use crate::types::{Offset, TopicPartitionId};
+use crate::types::TopicPartitionId;
 use std::cell::RefCell;
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
 
 /// A segment of a partition, as a key.
-pub type SegmentKey = (TopicPartitionId, Offset);
+pub type SegmentKey = (TopicPartitionId, SegmentId);
 
 /// A segment file open for writing.
 pub struct SegmentWriter {
@@ -78,6 +79,13 @@ impl Files {
     pub fn forget_maps(&self, key: &SegmentKey) {
         self.offset_maps.borrow_mut().remove(key);
         self.time_maps.borrow_mut().remove(key);
+    }
+
+    /// Closes what is open of a segment that left its log. Handles that were given out stay.
+    pub fn forget_segment(&self, key: &SegmentKey) {
+        self.readers.borrow_mut().remove(key);
+        self.writers.borrow_mut().remove(key);
+        self.forget_maps(key);
     }
 
     /// Closes everything of a partition.

@@ -24,6 +24,13 @@ pub struct MaxTimestamp {
     pub offset: Offset,
 }
 
+/// Names one segment for as long as it is in its log's list; another one, also with the same base offset, has another version.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct SegmentId {
+    pub base: Offset,
+    pub version: u32,
+}
+
 /// Index entries: those on disk by their length, those since in memory.
 #[derive(Clone, Debug)]
 pub struct SegmentIndex {
@@ -40,6 +47,8 @@ pub struct SegmentIndex {
 #[derive(Clone, Debug)]
 pub struct Segment {
     pub base: Offset,
+    /// Changes when other files take the same names (compaction), so that what is open of the old ones is not taken for the new ones.
+    pub version: u32,
     /// Logical size in bytes: what was appended, written or not.
     pub size: u64,
     /// How much of it is in the file. Less than the file's size while that is padded.
@@ -62,6 +71,7 @@ impl Segment {
     pub fn new(base: Offset, now: Timestamp) -> Segment {
         Segment {
             base,
+            version: 0,
             size: 0,
             written: 0,
             index: SegmentIndex::new(base),
@@ -76,6 +86,10 @@ impl Segment {
     /// One whose file holds `size` bytes.
     pub fn on_disk(base: Offset, size: u64, sealed: bool, now: Timestamp) -> Segment {
         Segment { size, written: size, sealed, ..Segment::new(base, now) }
+    }
+
+    pub fn id(&self) -> SegmentId {
+        SegmentId { base: self.base, version: self.version }
     }
 
     /// Whether a batch of `size` bytes with these offsets belongs into a new segment instead.

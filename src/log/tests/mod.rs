@@ -3,6 +3,7 @@
 mod crashes;
 mod damage;
 mod real_files;
+mod removal;
 mod stories;
 
 use super::{LogConfig, LogDirs, LogStore, PartitionLog, Recovered, ShardClosed, Slice, TopicLogConfig, recover};
