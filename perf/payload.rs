@@ -13,6 +13,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const VERSION: i16 = 12;
 /// Where the correlation id stands in a frame: behind size, key and version.
 const CORRELATION_ID_AT: std::ops::Range<usize> = 8..12;
+/// Requests under way while a topic is filled.
+const FILL_IN_FLIGHT: usize = 5;
 /// How long a new topic may take to be led.
 const PRIME_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -40,6 +42,13 @@ pub struct Shape<'a> {
     pub batch_bytes: usize,
     pub record_bytes: usize,
     pub acks: i16,
+}
+
+impl<'a> Shape<'a> {
+    /// Batches of a producer that lingers a little.
+    pub fn lingering(topic: &'a str, partitions: usize) -> Shape<'a> {
+        Shape { topic, partitions, batch_bytes: 64 << 10, record_bytes: 1000, acks: 1 }
+    }
 }
 
 impl Shape<'_> {
@@ -95,6 +104,30 @@ pub fn prime(client: &mut Client, topic: &str, partitions: usize) -> Result<()> 
                 _ => std::thread::sleep(Duration::from_millis(5)),
             }
         }
+    }
+    Ok(())
+}
+
+/// Makes a topic and produces about `bytes` to it.
+pub fn fill(broker: &str, shape: &Shape, bytes: u64, configs: &[(String, String)]) -> Result<()> {
+    let mut client = Client::connect(broker)?;
+    client.create_topic(shape.topic, shape.partitions, configs)?;
+    prime(&mut client, shape.topic, shape.partitions)?;
+    let frames = shape.frames(0, 0)?;
+    let (mut filled, mut under_way) = (0, 0);
+    for frame in frames.iter().cycle() {
+        while under_way > 0 && (under_way >= FILL_IN_FLIGHT || filled >= bytes) {
+            match outcome(client.receive()?)?.1 {
+                ErrorCode::None => under_way -= 1,
+                error => return Err(format!("filling {}: {error:?}", shape.topic).into()),
+            }
+        }
+        if filled >= bytes {
+            break;
+        }
+        client.send(&frame.bytes)?;
+        filled += frame.batch_bytes;
+        under_way += 1;
     }
     Ok(())
 }
