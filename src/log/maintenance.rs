@@ -173,6 +173,7 @@ async fn watch_space(store: Weak<LogStore>, dir: Rc<LogDir>) {
             let waiting: Vec<_> =
                 dir.dirty.borrow().values().filter(|log| log.unwritten_bytes() >= dir.config.tail_flush_bytes).cloned().collect();
             waiting.iter().for_each(|log| log.want_flush());
+            dir.memory.ask_again();
         }
         rt::sleep(SPACE_CHECK_INTERVAL).await;
         let Some(store) = store.upgrade().filter(|store| !store.is_closing()) else { return };

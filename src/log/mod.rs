@@ -35,6 +35,7 @@ pub use config::{LogConfig, TimestampType, TopicLogConfig};
 pub use dirs::{LogDirs, LogDirsInfo, ShardClosed};
 pub use error::{AppendError, OpenError, ReadError};
 pub use leader_epochs::LeaderEpochs;
+pub use memory::{MemoryBudget, Reserved};
 pub use partition::{Appended, EpochEnd, FetchedRecords, PartitionLog, Slice, TimestampOffset};
 pub use recovery::{Recovered, recover};
 pub use store::{DirStatus, LogStats, LogStore};

@@ -5,9 +5,9 @@ use super::dir::LogDir;
 use super::dirs::ClosedPartition;
 use super::format::{DirectoryStage, PartitionDirectory};
 use super::health::DirHealth;
-use super::journal::Journal;
+use super::journal::{Journal, WriteObserver};
 use super::load::{Expectation, load};
-use super::memory::Memory;
+use super::memory::MemoryBudget;
 use super::segment::files::Files;
 use super::{LogConfig, LogDirsInfo, OpenError, PartitionLog, ShardClosed, TopicLogConfig, maintenance, metadata};
 use crate::rt::sync::{Event, QueueSender, oneshot, queue};
@@ -33,8 +33,16 @@ pub struct DirStatus {
 pub struct LogStats {
     pub journal_frames: u64,
     pub journal_bytes: u64,
+    /// Writes to journals under way.
+    pub journal_writing: u64,
     /// Ring files in use, in bytes.
     pub journal_used_bytes: u64,
+    /// All ring files, in bytes.
+    pub journal_size_bytes: u64,
+    pub segment_writes: u64,
+    pub segment_bytes: u64,
+    /// Runs of batches that bypassed the journal.
+    pub bypass_runs: u64,
     pub tail_unwritten_bytes: u64,
     pub tail_cached_bytes: u64,
 }
@@ -42,7 +50,7 @@ pub struct LogStats {
 /// See the module. One per shard, kept in an `Rc`.
 pub struct LogStore {
     shard: ShardId,
-    memory: Rc<Memory>,
+    memory: Rc<MemoryBudget>,
     dirs: Vec<Rc<LogDir>>,
     clean: Vec<bool>,
     checkpoints: Vec<RefCell<Checkpoints>>,
@@ -64,7 +72,7 @@ impl LogStore {
     /// Opens the shard's journals for writing. Every shard's [`super::recover`] must be through.
     pub async fn open(config: LogConfig, info: LogDirsInfo, shard: ShardId) -> Result<Rc<LogStore>, OpenError> {
         let config = Rc::new(config);
-        let (memory, files) = (Rc::new(Memory::new(config.tail_bytes_max)), Rc::new(Files::new(&config)));
+        let (memory, files) = (Rc::new(MemoryBudget::new(config.tail_bytes_max)), Rc::new(Files::new(&config)));
         let (flushes, flush_receiver) = queue();
         let (mut dirs, mut checkpoints, mut located) = (Vec::new(), Vec::new(), BTreeMap::new());
         for (index, dir) in info.dirs.iter().enumerate() {
@@ -242,6 +250,11 @@ impl LogStore {
         self.memory.room(bytes as u64).await;
     }
 
+    /// The shard's budget of memory, which requests and background work take theirs from.
+    pub fn memory(&self) -> &Rc<MemoryBudget> {
+        &self.memory
+    }
+
     /// Partition directories found at start or made since, in any log directory: for finding strays.
     pub async fn directories(&self) -> Vec<(PartitionDirectory, Option<TopicId>)> {
         let located: Vec<(String, usize)> = self.located.borrow().iter().map(|(name, index)| (name.clone(), *index)).collect();
@@ -270,9 +283,22 @@ impl LogStore {
         for journal in self.dirs.iter().filter_map(|dir| dir.journal.as_ref()) {
             stats.journal_frames += journal.frames_written.get();
             stats.journal_bytes += journal.bytes_written.get();
+            stats.journal_writing += journal.writing();
             stats.journal_used_bytes += journal.used_bytes();
+            stats.journal_size_bytes += journal.size_bytes();
+        }
+        // All directories share their open files.
+        if let Some(dir) = self.dirs.first() {
+            stats.segment_writes = dir.files.writes.get();
+            stats.segment_bytes = dir.files.written_bytes.get();
+            stats.bypass_runs = dir.files.runs.get();
         }
         stats
+    }
+
+    /// Once: whom to tell how long each journal write took until it was durable.
+    pub fn observe_journal_writes(&self, observer: WriteObserver) {
+        self.dirs.iter().filter_map(|dir| dir.journal.as_ref()).for_each(|journal| journal.observe_writes(Rc::clone(&observer)));
     }
 
     pub fn shard(&self) -> ShardId {

@@ -34,7 +34,8 @@ pub enum FlushError {
 }
 
 impl PartitionLog {
-    /// Writes to segments all that was appended before the call; with `sync`, or if something bypassed the journal, makes it durable there.
+    /// Writes to segments all that was appended before the call; makes it durable there with `sync`, or if acks wait for what bypassed the
+    /// journal.
     pub(in crate::log) async fn flush(&self, sync: bool) -> Result<(), FlushError> {
         let lock = self.lock_segments().await?;
         self.flush_locked(&lock, sync).await
@@ -58,8 +59,8 @@ impl PartitionLog {
             }
             crate::rt::yield_if_needed().await;
         }
-        let bypassed = !self.state.borrow().bypassed.is_empty();
-        if sync || bypassed || checkpoint.is_some() {
+        let awaited = self.state.borrow().bypass.needs_sync() && self.config.borrow().is_durable();
+        if sync || awaited || checkpoint.is_some() {
             self.sync_written().await?;
         }
         if let Some(snapshot) = checkpoint {
@@ -118,6 +119,7 @@ impl PartitionLog {
         batches.iter().for_each(|batch| buffer.extend_from_slice(batch));
         buffer.pad_to(alignment);
         let buffer = writer.file.write_at(start, buffer).await.map_err(|error| self.fail("writing a segment", error))?;
+        self.dir.files.count_write(end - start);
         writer.partial = buffer.as_slice()[len - len % alignment..len].to_vec();
         writer.allocated = writer.allocated.max(end);
         self.dir.files.put_writer(self.key(base), writer);

@@ -4,6 +4,7 @@
 //! flush is under way per partition. An idle partition holds no descriptor and little memory.
 
 mod append;
+mod bypass;
 mod flush;
 mod read;
 mod removal;
@@ -115,6 +116,9 @@ impl PartitionLog {
     /// Takes effect with the next append.
     pub fn set_config(&self, config: Rc<TopicLogConfig>) {
         *self.config.borrow_mut() = config;
+        if self.config.borrow().is_durable() {
+            self.resume_run();
+        }
         self.advanced.notify();
     }
 
@@ -292,6 +296,18 @@ impl PartitionLog {
         }
     }
 
+    /// As [`PartitionLog::want_flush`]; the bytes that will be written, or `None` if somebody had asked before.
+    pub(super) fn ask_for_flush(&self) -> Option<u64> {
+        let before = self.flush_wanted.get();
+        self.want_flush();
+        (!before).then(|| self.unwritten_bytes())
+    }
+
+    /// Whether the batch that ends at `end` is in no segment yet.
+    pub(super) fn is_unwritten(&self, end: Offset) -> bool {
+        end > self.state.borrow().written_end
+    }
+
     /// Drops the cached batch that ends at `end` and all before it; their bytes. `None` if it is not in a segment yet.
     pub(super) fn evict(&self, end: Offset) -> Option<u64> {
         let mut state = self.state.borrow_mut();
@@ -340,6 +356,10 @@ impl Owner for PartitionLog {
 
     fn acknowledged(&self) -> Offset {
         self.state.borrow().durable_end
+    }
+
+    fn frame(&self, base: Offset, end: Offset, len: usize) -> bool {
+        self.state.borrow_mut().bypass.frame(base, end, len as u64)
     }
 
     fn journal_durable(&self, end: Offset) {
