@@ -80,8 +80,7 @@ impl Arguments {
     /// Reads partitions `first`, `first + step` and so on until `end`.
     fn drive(&self, first: usize, step: usize, read: &Read, end: Instant) -> Result<()> {
         let size = FetchSize { partition: self.partition_bytes, all: self.fetch_bytes };
-        let mut reader =
-            Reader::new(Client::connect(&self.broker)?, &self.topic, (first..self.partitions).step_by(step), Offset(0), size);
+        let mut reader = Reader::new(Client::connect(&self.broker)?, &self.topic, (first..self.partitions).step_by(step), Offset(0), size);
         while Instant::now() < end {
             reader.fetch(|_, header, size| {
                 read.bytes.fetch_add(size as u64, Relaxed);

@@ -91,8 +91,11 @@ impl Reader {
             partition_max_bytes: self.size.partition,
             ..Default::default()
         };
-        let topic =
-            FetchTopic { topic: self.topic.as_str().into(), partitions: self.positions.iter().map(partition).collect(), ..Default::default() };
+        let topic = FetchTopic {
+            topic: self.topic.as_str().into(),
+            partitions: self.positions.iter().map(partition).collect(),
+            ..Default::default()
+        };
         FetchRequest { max_wait_ms: WAIT_MS, min_bytes: 1, max_bytes: self.size.all, topics: vec![topic], ..Default::default() }
     }
 }
