@@ -13,6 +13,7 @@ mod dir;
 mod dirs;
 mod error;
 pub mod format;
+mod found;
 mod health;
 pub mod journal;
 mod leader_epochs;

@@ -56,6 +56,10 @@ pub struct LogStore {
     checkpoints: Vec<RefCell<Checkpoints>>,
     /// Partition directories by name, with the log directory they are in.
     located: RefCell<BTreeMap<String, usize>>,
+    /// How many of them each log directory has.
+    located_counts: RefCell<Vec<usize>>,
+    /// The open partition that each of them belongs to.
+    holders: RefCell<BTreeMap<String, TopicPartitionId>>,
     partitions: RefCell<BTreeMap<TopicPartitionId, Rc<PartitionLog>>>,
     opening: RefCell<BTreeSet<TopicPartitionId>>,
     opened: Event,
@@ -84,6 +88,8 @@ impl LogStore {
             let listing = fs::list_dir(&dir.path).await.map_err(|error| OpenError::Io(dir.path.clone(), error))?;
             located.extend(listing.into_iter().filter(|entry| entry.is_dir && is_live(&entry.name)).map(|entry| (entry.name, index)));
         }
+        let mut located_counts = vec![0usize; dirs.len()];
+        located.values().for_each(|index| located_counts[*index] += 1);
         let store = Rc::new(LogStore {
             shard,
             memory,
@@ -91,6 +97,8 @@ impl LogStore {
             clean: info.dirs.iter().map(|dir| dir.clean).collect(),
             checkpoints,
             located: RefCell::new(located),
+            located_counts: RefCell::new(located_counts),
+            holders: RefCell::default(),
             partitions: RefCell::default(),
             opening: RefCell::default(),
             opened: Event::default(),
@@ -130,6 +138,7 @@ impl LogStore {
         self.opening.borrow_mut().remove(&id);
         if let Ok(log) = &result {
             self.partitions.borrow_mut().insert(id, Rc::clone(log));
+            self.holders.borrow_mut().insert(PartitionDirectory::live(topic, partition).to_string(), id);
         }
         self.opened.notify();
         result
@@ -152,9 +161,8 @@ impl LogStore {
 
     /// Ends the log of an earlier topic of the same name whose deletion is still to come: its directory has our name.
     async fn delete_predecessor(&self, id: TopicPartitionId, topic: &str) -> Result<(), OpenError> {
-        let same_name = |log: &&Rc<PartitionLog>| log.id().partition == id.partition && log.id() != id && **log.topic() == *topic;
-        let predecessor = self.partitions.borrow().values().find(same_name).map(|log| log.id());
-        match predecessor {
+        let holder = self.holders.borrow().get(&PartitionDirectory::live(topic, id.partition).to_string()).copied();
+        match holder.filter(|holder| *holder != id && self.partition(*holder).is_some()) {
             Some(predecessor) => self.delete(predecessor, topic).await,
             None => Ok(()),
         }
@@ -166,11 +174,11 @@ impl LogStore {
         if let Some(index) = located.get(&name) {
             return *index;
         }
-        let mut counts = vec![0usize; self.dirs.len()];
-        located.values().for_each(|index| counts[*index] += 1);
+        let mut counts = self.located_counts.borrow_mut();
         let usable = (0..self.dirs.len()).filter(|index| !self.dirs[*index].health.is_offline());
         let index = usable.min_by_key(|index| counts[*index]).unwrap_or(0);
         located.insert(name, index);
+        counts[index] += 1;
         index
     }
 
@@ -229,7 +237,10 @@ impl LogStore {
             return Ok(());
         }
         let renamed = metadata::rename_deleted(dir.health.path(), topic, id.partition).await;
-        self.located.borrow_mut().remove(&name);
+        if self.located.borrow_mut().remove(&name).is_some() {
+            self.located_counts.borrow_mut()[index] -= 1;
+        }
+        self.holders.borrow_mut().remove(&name);
         self.checkpoints[index].borrow_mut().remove(&id);
         let renamed = renamed.inspect_err(|error| dir.health.fail("deleting a partition", error))?;
         if let (Some(journal), Some(hold)) = (&dir.journal, hold) {

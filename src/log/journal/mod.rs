@@ -193,7 +193,7 @@ impl Journal {
         self.pressure.listen()
     }
 
-    /// Adds a file in the background unless the journal has its full size.
+    /// Adds files in the background unless the journal has its full size.
     pub fn grow(self: &Rc<Self>) {
         let mut state = self.state.borrow_mut();
         if !state.growing && state.ring.count() < self.files_max && !self.stopping.get() {

@@ -205,27 +205,40 @@ fn push(frame: &mut FrameBuilder, queued: Queued) -> Option<Notice> {
     }
 }
 
-/// Makes one more file, then lets the writer use it.
+/// Makes half as many files more as there are, each the writer's as soon as it is made: a load of small writes gets its long journal soon.
 pub fn start_growth(journal: Rc<Journal>) {
     rt::spawn(Queue::Background, async move {
-        let number = journal.state.borrow().ring.count();
-        let dir = journal.health.path();
-        let path = files::ring_path(dir, journal.shard, number);
-        let made = match files::make(&path, journal.file_bytes).await {
-            Ok(file) => fs::sync_dir(dir).await.map(|()| file),
-            Err(error) => Err(error),
-        };
-        let mut state = journal.state.borrow_mut();
-        state.growing = false;
-        match made {
-            Ok(file) => {
-                assert_eq!(state.ring.add_file(), state.files.len(), "one file is added at a time");
-                state.files.push(Rc::new(file));
+        let count = journal.state.borrow().ring.count();
+        let target = (count + (count / 2).max(1)).min(journal.files_max);
+        for number in count..target {
+            if journal.stopping.get() || !add_file(&journal, number).await {
+                break;
             }
-            // It goes on with what it has: the checkpoint frees space.
-            Err(error) => tracing::warn!(path = %path.display(), "the journal cannot grow: {error}"),
         }
-        drop(state);
-        journal.wake.notify();
+        journal.state.borrow_mut().growing = false;
     });
+}
+
+async fn add_file(journal: &Journal, number: usize) -> bool {
+    let dir = journal.health.path();
+    let path = files::ring_path(dir, journal.shard, number);
+    let made = match files::make(&path, journal.file_bytes).await {
+        Ok(file) => fs::sync_dir(dir).await.map(|()| file),
+        Err(error) => Err(error),
+    };
+    match made {
+        Ok(file) => {
+            let mut state = journal.state.borrow_mut();
+            assert_eq!(state.ring.add_file(), state.files.len(), "one file is added at a time");
+            state.files.push(Rc::new(file));
+            drop(state);
+            journal.wake.notify();
+            true
+        }
+        // It goes on with what it has: the checkpoint frees space.
+        Err(error) => {
+            tracing::warn!(path = %path.display(), "the journal cannot grow: {error}");
+            false
+        }
+    }
 }

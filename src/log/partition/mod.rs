@@ -60,6 +60,9 @@ pub struct PartitionLog {
     snapshot_offset: Cell<Option<Offset>>,
     /// Some leader epoch may not be in the checkpoint: an appended one, or one that only the scan at the start found.
     epochs_changed: Cell<bool>,
+    epochs_on_disk: Cell<bool>,
+    /// The active segment's file may be longer than what was written.
+    padded: Cell<bool>,
 }
 
 impl PartitionLog {
@@ -89,6 +92,8 @@ impl PartitionLog {
             entries_durable: Cell::new(entries_durable as u32),
             snapshot_offset: Cell::new(None),
             epochs_changed: Cell::new(false),
+            epochs_on_disk: Cell::new(false),
+            padded: Cell::new(false),
         })
     }
 
@@ -252,10 +257,13 @@ impl PartitionLog {
     }
 
     /// What loading found: the newest producers' snapshot on disk, and whether leader epochs are missing in their checkpoint.
-    pub(super) fn note_loaded(&self, snapshot: Option<Offset>, epochs_changed: bool) {
+    pub(super) fn note_loaded(&self, snapshot: Option<Offset>, epochs_changed: bool, epochs_on_disk: bool) {
         self.snapshot_offset.set(snapshot);
         self.epochs_changed.set(epochs_changed);
-        self.touched.set(epochs_changed);
+        self.epochs_on_disk.set(epochs_on_disk);
+        // Without a snapshot at its end the next start would scan it again.
+        let ends_at_snapshot = self.size_bytes() == 0 || snapshot == Some(self.log_end());
+        self.touched.set(epochs_changed || !ends_at_snapshot);
     }
 
     /// The lowest journal frame it needs.

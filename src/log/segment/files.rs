@@ -63,6 +63,10 @@ impl Files {
         self.writers.borrow_mut().remove(key)
     }
 
+    pub fn has_writer(&self, key: &SegmentKey) -> bool {
+        self.writers.borrow().contains(key)
+    }
+
     pub fn put_writer(&self, key: SegmentKey, writer: SegmentWriter) {
         self.writers.borrow_mut().insert(key, writer);
     }
@@ -105,6 +109,14 @@ impl Files {
         self.readers.borrow_mut().remove(key);
         self.writers.borrow_mut().remove(key);
         self.forget_maps(key);
+    }
+
+    /// Closes what was not used since the last time.
+    pub fn close_idle(&self) {
+        self.readers.borrow_mut().sweep();
+        self.writers.borrow_mut().sweep();
+        self.offset_maps.borrow_mut().sweep();
+        self.time_maps.borrow_mut().sweep();
     }
 
     /// Closes everything of a partition.
