@@ -3,5 +3,6 @@
 mod disk_full;
 mod kill;
 mod lifecycle;
+mod many_partitions;
 mod refusals;
 mod strictness;
