@@ -15,8 +15,9 @@ const VERSION: i16 = 12;
 const CORRELATION_ID_AT: std::ops::Range<usize> = 8..12;
 /// Requests under way while a topic is filled.
 const FILL_IN_FLIGHT: usize = 5;
-/// How long a new topic may take to be led.
-const PRIME_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a new topic may take to be led: ten thousand partitions keep Kafka busy for a while.
+const PRIME_TIME_MAX: Duration = Duration::from_secs(180);
+const PRIMES_IN_FLIGHT: usize = 32;
 
 /// A produce request of one batch for one partition.
 #[derive(Clone)]
@@ -59,6 +60,14 @@ impl Shape<'_> {
         (0..rounds * self.partitions).map(|index| self.frame((first + index) % self.partitions, &mut random)).collect()
     }
 
+    /// As [`Self::frames`], for every `of`th partition from `first` on: so connections share the partitions out among them, and each
+    /// partition's turn comes at the same distance.
+    pub fn frames_shared(&self, first: usize, of: usize) -> Result<Vec<ProduceFrame>> {
+        let mut random = Random(first as u64 + 1);
+        let first = first % self.partitions;
+        (first..self.partitions).step_by(of).map(|partition| self.frame(partition, &mut random)).collect()
+    }
+
     fn frame(&self, partition: usize, random: &mut Random) -> Result<ProduceFrame> {
         let now = Timestamp(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?);
         let mut builder = BatchBuilder::default();
@@ -95,15 +104,25 @@ pub fn outcome(response: Bytes) -> Result<(i32, ErrorCode)> {
 pub fn prime(client: &mut Client, topic: &str, partitions: usize) -> Result<()> {
     let shape = Shape { topic, partitions, batch_bytes: 0, record_bytes: 1, acks: -1 };
     let start = Instant::now();
-    for frame in shape.frames(partitions, 0)? {
-        loop {
-            client.send(&frame.bytes)?;
-            match outcome(client.receive()?)?.1 {
-                ErrorCode::None => break,
-                error if start.elapsed() > PRIME_TIME_MAX => return Err(format!("producing to {topic}: {error:?}").into()),
-                _ => std::thread::sleep(Duration::from_millis(5)),
+    let mut missing = shape.frames(partitions, 0)?;
+    while !missing.is_empty() {
+        let mut refused = Vec::new();
+        for some in missing.chunks(PRIMES_IN_FLIGHT) {
+            for frame in some {
+                client.send(&frame.bytes)?;
+            }
+            for frame in some {
+                match outcome(client.receive()?)?.1 {
+                    ErrorCode::None => {}
+                    error if start.elapsed() > PRIME_TIME_MAX => return Err(format!("producing to {topic}: {error:?}").into()),
+                    _ => refused.push(frame.clone()),
+                }
             }
         }
+        if !refused.is_empty() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        missing = refused;
     }
     Ok(())
 }
