@@ -85,8 +85,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     let mut connections = Vec::new();
     for index in 0..arguments.connections {
-        let frames =
-            if arguments.shared { shape.frames_shared(index, arguments.connections)? } else { shape.frames(arguments.partitions, index)? };
+        let frames = if arguments.shared {
+            shape.frames_shared(index, arguments.connections)?
+        } else {
+            shape.frames(arguments.partitions, index)?
+        };
         connections.push((Client::connect(&arguments.broker)?.split()?, frames));
     }
     let interval = Duration::from_secs_f64(arguments.connections as f64 / arguments.rate);
