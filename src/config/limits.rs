@@ -83,12 +83,6 @@ pub const REQUESTS_IN_FLIGHT_PER_CONNECTION: usize = 256;
 /// Responses collected into one send.
 pub const SEND_BATCH_BYTES: usize = 256 << 10;
 
-/// How many sixteenths of a shard's memory produce requests under way may hold, answers from memory, and all other requests; background work has
-/// four (`log::MemoryBudget`). The three that are left are for tails, which must move on for the rest to be freed.
-pub const PRODUCE_MEMORY_SIXTEENTHS: u64 = 6;
-pub const RESPONSE_MEMORY_SIXTEENTHS: u64 = 2;
-pub const RESERVE_MEMORY_SIXTEENTHS: u64 = 1;
-
 /// Messages between two cores that may be under way one way; senders wait beyond it.
 pub const MESH_MESSAGES_PER_PAIR: usize = 1024;
 
@@ -116,3 +110,16 @@ pub const STOP_GRACE: Duration = Duration::from_millis(300);
 /// Idle connections are looked for this often at most and at least.
 pub const IDLE_SWEEP_MIN: Duration = Duration::from_millis(250);
 pub const IDLE_SWEEP_MAX: Duration = Duration::from_secs(30);
+
+// ---- moving partitions between cores -----------------------------------------------------------------------------------
+
+/// How long requests that began before a move may keep it from beginning: longer means that something else is wrong, and the
+/// partition's producers wait meanwhile.
+pub const MOVE_FREEZE_MAX: Duration = Duration::from_millis(500);
+
+/// How long the last of a tail may take to the disk while a partition's producers wait: it was synced just before.
+pub const MOVE_DRAIN_MAX: Duration = Duration::from_secs(1);
+
+/// Partitions that a shard proposes for a move, those with the most bytes: the one that levels two cores is among them, or none is
+/// worth a move.
+pub const BALANCE_CANDIDATES_MAX: usize = 64;

@@ -4,8 +4,8 @@
 //! flush is under way per partition. An idle partition holds no descriptor and little memory.
 
 mod append;
-mod bypass;
 mod flush;
+mod handover;
 mod read;
 mod removal;
 mod state;
@@ -16,6 +16,7 @@ pub use read::{FetchedRecords, Slice};
 pub use timestamps::TimestampOffset;
 
 pub(super) use flush::FlushError;
+pub(super) use handover::{Handed, KeepReason};
 pub(super) use removal::{SegmentFacts, SegmentsLock, remove_leftovers};
 pub(super) use state::State;
 
@@ -50,19 +51,18 @@ pub struct PartitionLog {
     flush_lock: Semaphore,
     flush_wanted: Cell<bool>,
     closed: Cell<bool>,
-    /// Its directory is about to go: segments are left as they are.
+    /// Its directory is about to go, or is another shard's: segments are left as they are.
     deleted: Cell<bool>,
     /// Written since it was opened: a clean stop has something to do.
     touched: Cell<bool>,
     /// Counts directory entries made, and those known to be durable.
     entries_made: Cell<u32>,
     entries_durable: Cell<u32>,
+    /// Bytes in and out since they were last asked for.
+    traffic: Cell<u64>,
     snapshot_offset: Cell<Option<Offset>>,
     /// Some leader epoch may not be in the checkpoint: an appended one, or one that only the scan at the start found.
     epochs_changed: Cell<bool>,
-    epochs_on_disk: Cell<bool>,
-    /// The active segment's file may be longer than what was written.
-    padded: Cell<bool>,
 }
 
 impl PartitionLog {
@@ -90,10 +90,9 @@ impl PartitionLog {
             touched: Cell::new(false),
             entries_made: Cell::new(1),
             entries_durable: Cell::new(entries_durable as u32),
+            traffic: Cell::new(0),
             snapshot_offset: Cell::new(None),
             epochs_changed: Cell::new(false),
-            epochs_on_disk: Cell::new(false),
-            padded: Cell::new(false),
         })
     }
 
@@ -121,9 +120,6 @@ impl PartitionLog {
     /// Takes effect with the next append.
     pub fn set_config(&self, config: Rc<TopicLogConfig>) {
         *self.config.borrow_mut() = config;
-        if self.config.borrow().is_durable() {
-            self.resume_run();
-        }
         self.advanced.notify();
     }
 
@@ -131,10 +127,13 @@ impl PartitionLog {
     pub async fn wait_durable(&self, end: Offset) -> Result<(), ErrorCode> {
         loop {
             let advanced = self.advanced.listen();
+            if self.state.borrow().durable_end >= end {
+                return Ok(());
+            }
             if self.is_offline() {
                 return Err(ErrorCode::KafkaStorageError);
             }
-            if self.state.borrow().durable_end >= end || !self.config.borrow().is_durable() {
+            if !self.config.borrow().is_durable() {
                 return Ok(());
             }
             advanced.await;
@@ -236,6 +235,16 @@ impl PartitionLog {
         self.closed.get() || self.dir.health.is_offline()
     }
 
+    /// Counts bytes that came in or went out.
+    pub fn count_traffic(&self, bytes: usize) {
+        self.traffic.set(self.traffic.get() + bytes as u64);
+    }
+
+    /// Bytes in and out since the last call.
+    pub fn take_traffic(&self) -> u64 {
+        self.traffic.take()
+    }
+
     /// Bytes that are in no segment yet.
     pub fn unwritten_bytes(&self) -> u64 {
         self.state.borrow().unwritten_bytes
@@ -257,13 +266,10 @@ impl PartitionLog {
     }
 
     /// What loading found: the newest producers' snapshot on disk, and whether leader epochs are missing in their checkpoint.
-    pub(super) fn note_loaded(&self, snapshot: Option<Offset>, epochs_changed: bool, epochs_on_disk: bool) {
+    pub(super) fn note_loaded(&self, snapshot: Option<Offset>, epochs_changed: bool) {
         self.snapshot_offset.set(snapshot);
         self.epochs_changed.set(epochs_changed);
-        self.epochs_on_disk.set(epochs_on_disk);
-        // Without a snapshot at its end the next start would scan it again.
-        let ends_at_snapshot = self.size_bytes() == 0 || snapshot == Some(self.log_end());
-        self.touched.set(epochs_changed || !ends_at_snapshot);
+        self.touched.set(epochs_changed);
     }
 
     /// The lowest journal frame it needs.
@@ -302,18 +308,6 @@ impl PartitionLog {
         if !self.flush_wanted.replace(true) {
             let _ = self.dir.flushes.send(this);
         }
-    }
-
-    /// As [`PartitionLog::want_flush`]; the bytes that will be written, or `None` if somebody had asked before.
-    pub(super) fn ask_for_flush(&self) -> Option<u64> {
-        let before = self.flush_wanted.get();
-        self.want_flush();
-        (!before).then(|| self.unwritten_bytes())
-    }
-
-    /// Whether the batch that ends at `end` is in no segment yet.
-    pub(super) fn is_unwritten(&self, end: Offset) -> bool {
-        end > self.state.borrow().written_end
     }
 
     /// Drops the cached batch that ends at `end` and all before it; their bytes. `None` if it is not in a segment yet.
@@ -364,10 +358,6 @@ impl Owner for PartitionLog {
 
     fn acknowledged(&self) -> Offset {
         self.state.borrow().durable_end
-    }
-
-    fn frame(&self, base: Offset, end: Offset, len: usize) -> bool {
-        self.state.borrow_mut().bypass.frame(base, end, len as u64)
     }
 
     fn journal_durable(&self, end: Offset) {

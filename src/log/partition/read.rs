@@ -247,6 +247,10 @@ impl PartitionLog {
     async fn segment_file(&self, id: SegmentId) -> Result<Option<SharedFile>, ReadError> {
         let (key, file) = ((self.id, id), path(&self.path(), id.base, SegmentFileKind::Log));
         let opened = self.dir.files.reader(key, &file).await;
+        if self.deleted.get() {
+            // What has this name now is perhaps not what the list says.
+            return Err(ReadError::Storage);
+        }
         if !self.is_listed(id) {
             self.dir.files.forget_segment(&key);
             return Ok(None);

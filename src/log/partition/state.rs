@@ -5,7 +5,6 @@
 //! durable end = what survives a crash: in the journal or synced, without a gap
 //! ```
 
-use super::bypass::Bypass;
 use crate::log::LeaderEpochs;
 use crate::log::producer::ProducerStates;
 use crate::log::segment::{Segment, SegmentId};
@@ -35,7 +34,8 @@ pub struct State {
     pub synced_end: Offset,
     pub journal_end: Offset,
     pub durable_end: Offset,
-    pub bypass: Bypass,
+    /// Batches that are in no journal: durable only when their segment is synced.
+    pub bypassed: VecDeque<(Offset, Offset)>,
     /// The journal frame that the first batch up to this end needs.
     pub frames: VecDeque<(Offset, u64)>,
     /// The frame held in the journal.
@@ -57,7 +57,7 @@ impl State {
             synced_end: log_end,
             journal_end: log_end,
             durable_end: log_end,
-            bypass: Bypass::default(),
+            bypassed: VecDeque::new(),
             frames: VecDeque::new(),
             hold: None,
             unwritten_bytes: 0,
@@ -120,7 +120,10 @@ impl State {
 
     /// Moves the durable end up as far as journal and segments allow; whether it moved.
     pub fn advance_durable(&mut self) -> bool {
-        let journal = self.bypass.unjournaled_from(self.synced_end).map_or(self.journal_end, |start| self.journal_end.min(start));
+        while self.bypassed.front().is_some_and(|(_, end)| *end <= self.synced_end) {
+            self.bypassed.pop_front();
+        }
+        let journal = self.bypassed.front().map_or(self.journal_end, |(start, _)| self.journal_end.min(*start));
         let durable = journal.max(self.synced_end).min(self.log_end);
         let moved = durable > self.durable_end;
         self.durable_end = self.durable_end.max(durable);

@@ -15,6 +15,12 @@ pub struct PartitionSummary {
     /// Base and end of the data entries, in the order of the frames.
     spans: Vec<(Offset, Offset)>,
     pub log_start: Offset,
+    /// The partition left for another shard with this end and did not come back: segments have all, and other journals the rest.
+    pub released: Option<Offset>,
+    /// Release entries that replay has still to pass: what comes before the last is void.
+    pub releases_ahead: usize,
+    /// The last frame with records of it.
+    last_frame: u64,
 }
 
 impl PartitionSummary {
@@ -30,12 +36,14 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Takes an entry of a frame that counts.
-    pub fn add(&mut self, entry: &Entry) {
+    /// Takes an entry of a frame that counts, by the frame's sequence.
+    pub fn add(&mut self, entry: &Entry, frame: u64) {
         let partition = self.partition(entry);
         match &entry.change {
             Change::Data { base, end, acknowledged, .. } => {
                 partition.acknowledged = partition.acknowledged.max(*acknowledged);
+                partition.released = None;
+                partition.last_frame = frame;
                 match partition.spans.last_mut() {
                     Some((_, last)) if *last == *base => *last = *end,
                     _ => partition.spans.push((*base, *end)),
@@ -43,15 +51,23 @@ impl Summary {
             }
             Change::LogStart { offset } => partition.log_start = partition.log_start.max(*offset),
             Change::Delete => partition.deleted = true,
-            Change::Truncate { .. } | Change::Release { .. } => {}
+            Change::Release { end } => {
+                partition.releases_ahead += 1;
+                partition.released = Some(*end);
+                partition.spans.clear();
+            }
+            Change::Truncate { .. } => {}
         }
     }
 
     /// Takes an entry that could still be read of a frame that had been durable and is damaged: what it holds must be there.
-    pub fn add_lost(&mut self, entry: &Entry) {
+    pub fn add_lost(&mut self, entry: &Entry, frame: u64) {
         let partition = self.partition(entry);
-        if let Change::Data { end, .. } = &entry.change {
-            partition.acknowledged = partition.acknowledged.max(*end);
+        match &entry.change {
+            Change::Data { end, .. } => partition.acknowledged = partition.acknowledged.max(*end),
+            // Two journals must never be replayed into one partition.
+            Change::Release { end } if partition.last_frame < frame => partition.released = Some(*end),
+            _ => {}
         }
     }
 
@@ -77,7 +93,7 @@ mod tests {
     #[test]
     fn entries_reach_as_far_as_they_have_no_gap() {
         let mut summary = Summary::default();
-        [data(10, 20, 10), data(20, 25, 20), data(30, 40, 25)].iter().for_each(|entry| summary.add(entry));
+        [data(10, 20, 10), data(20, 25, 20), data(30, 40, 25)].iter().for_each(|entry| summary.add(entry, 1));
         let partition = summary.partitions.first_key_value().unwrap().1;
         assert_eq!(partition.reach(Offset(10)), Offset(25));
         assert_eq!(partition.reach(Offset(12)), Offset(25));
@@ -89,9 +105,39 @@ mod tests {
     #[test]
     fn what_a_damaged_frame_held_must_be_there() {
         let mut summary = Summary::default();
-        summary.add(&data(0, 10, 0));
-        summary.add_lost(&data(10, 20, 10));
+        summary.add(&data(0, 10, 0), 1);
+        summary.add_lost(&data(10, 20, 10), 2);
         let partition = summary.partitions.first_key_value().unwrap().1;
         assert_eq!((partition.reach(Offset(0)), partition.acknowledged), (Offset(10), Offset(20)));
+    }
+    fn release(end: i64) -> Entry {
+        Entry { change: Change::Release { end: Offset(end) }, ..data(0, 0, 0) }
+    }
+
+    #[test]
+    fn a_partition_that_left_is_not_replayed_and_one_that_came_back_only_from_there() {
+        let mut summary = Summary::default();
+        [data(0, 10, 0), release(10)].iter().for_each(|entry| summary.add(entry, 1));
+        assert_eq!(summary.partitions.first_key_value().unwrap().1.released, Some(Offset(10)));
+
+        summary.add(&data(30, 40, 30), 2);
+        let partition = summary.partitions.first_key_value().unwrap().1;
+        assert_eq!((partition.released, partition.releases_ahead), (None, 1));
+        assert_eq!(partition.reach(Offset(0)), Offset(0), "what is before the release counts no more");
+        assert_eq!(partition.reach(Offset(30)), Offset(40));
+        assert_eq!(partition.acknowledged, Offset(30), "what others appended meanwhile must be there");
+    }
+
+    #[test]
+    fn a_release_in_a_damaged_frame_counts_unless_the_partition_came_back() {
+        let mut left = Summary::default();
+        left.add(&data(0, 10, 0), 1);
+        left.add_lost(&release(10), 2);
+        assert_eq!(left.partitions.first_key_value().unwrap().1.released, Some(Offset(10)));
+
+        let mut back = Summary::default();
+        back.add(&data(30, 40, 30), 3);
+        back.add_lost(&release(10), 2);
+        assert_eq!(back.partitions.first_key_value().unwrap().1.released, None);
     }
 }
