@@ -1,8 +1,8 @@
 //! One admin connection: reads a request, routes it, answers, as long as the peer wants and keeps the time limits.
 
-use super::Admin;
 use super::http::{self, Method, Parsed, Request, Response, Status};
 use super::metrics::{MetricsSnapshot, render};
+use super::{Admin, MoveAsk, MoveRefusal};
 use crate::config::limits;
 use crate::rt::sync::oneshot;
 use crate::rt::{Connection, Instant, Queue, now, spawn, timeout};
@@ -11,9 +11,10 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// Serves the connection until the peer closes it or breaks a limit.
-pub(super) async fn serve<S>(admin: Rc<Admin<S>>, connection: Connection)
+pub(super) async fn serve<S, M>(admin: Rc<Admin<S, M>>, connection: Connection)
 where
     S: AsyncFn() -> Vec<MetricsSnapshot> + 'static,
+    M: AsyncFn(MoveAsk) -> Result<String, MoveRefusal> + 'static,
 {
     let mut buffer = BytesMut::new();
     loop {
@@ -54,16 +55,20 @@ async fn read_request(connection: &Connection, buffer: &mut BytesMut, deadline: 
     }
 }
 
-async fn route<S>(admin: &Rc<Admin<S>>, request: &Request) -> Response
+async fn route<S, M>(admin: &Rc<Admin<S, M>>, request: &Request) -> Response
 where
     S: AsyncFn() -> Vec<MetricsSnapshot> + 'static,
+    M: AsyncFn(MoveAsk) -> Result<String, MoveRefusal> + 'static,
 {
     const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+    if request.path == "/partitions/move" {
+        return move_partition(admin, request).await;
+    }
     let known = matches!(request.path.as_str(), "/metrics" | "/health/live" | "/health/ready");
     if !known {
         return Response::of(Status::NotFound);
     }
-    if request.method == Method::Other {
+    if matches!(request.method, Method::Post | Method::Other) {
         return Response::of(Status::MethodNotAllowed);
     }
     // That this core answers is all that "live" means.
@@ -77,11 +82,35 @@ where
     }
 }
 
+async fn move_partition<S, M>(admin: &Admin<S, M>, request: &Request) -> Response
+where
+    M: AsyncFn(MoveAsk) -> Result<String, MoveRefusal>,
+{
+    if request.method != Method::Post {
+        return Response::of(Status::PostOnly);
+    }
+    let Some(ask) = parse_move(&request.query) else {
+        return Response::text(Status::BadRequest, "expected ?topic=NAME&partition=NUMBER&shard=NUMBER");
+    };
+    match (admin.moves)(ask).await {
+        Ok(done) => Response::text(Status::Ok, &done),
+        Err(MoveRefusal::Unknown(what)) => Response::text(Status::NotFound, what),
+        Err(MoveRefusal::NotNow(why)) => Response::text(Status::Conflict, why),
+    }
+}
+
+/// Topics' names need no escapes.
+fn parse_move(query: &str) -> Option<MoveAsk> {
+    let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    Some(MoveAsk { topic: value("topic")?.to_string(), partition: value("partition")?.parse().ok()?, shard: value("shard")?.parse().ok()? })
+}
+
 /// Every shard's snapshot, or `None` if one does not answer in time. Rounds are bounded, so that they do not pile up behind a
 /// shard that is stuck.
-async fn ask_shards<S>(admin: &Rc<Admin<S>>) -> Option<Vec<MetricsSnapshot>>
+async fn ask_shards<S, M>(admin: &Rc<Admin<S, M>>) -> Option<Vec<MetricsSnapshot>>
 where
     S: AsyncFn() -> Vec<MetricsSnapshot> + 'static,
+    M: 'static,
 {
     let round = admin.scrapes.try_acquire(1)?;
     let (sender, receiver) = oneshot();

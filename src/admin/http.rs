@@ -11,6 +11,8 @@ pub(super) struct Request {
     pub method: Method,
     /// Without the query.
     pub path: String,
+    /// What is behind the question mark.
+    pub query: String,
     /// Whether the connection may serve another request after this one.
     pub keep_alive: bool,
 }
@@ -19,6 +21,7 @@ pub(super) struct Request {
 pub(super) enum Method {
     Get,
     Head,
+    Post,
     Other,
 }
 
@@ -39,6 +42,9 @@ pub(super) enum Status {
     BadRequest,
     NotFound,
     MethodNotAllowed,
+    /// The path takes POST alone.
+    PostOnly,
+    Conflict,
     RequestTimeout,
     HeadTooLarge,
     Unavailable,
@@ -50,7 +56,8 @@ impl Status {
             Status::Ok => "200 OK",
             Status::BadRequest => "400 Bad Request",
             Status::NotFound => "404 Not Found",
-            Status::MethodNotAllowed => "405 Method Not Allowed",
+            Status::MethodNotAllowed | Status::PostOnly => "405 Method Not Allowed",
+            Status::Conflict => "409 Conflict",
             Status::RequestTimeout => "408 Request Timeout",
             Status::HeadTooLarge => "431 Request Header Fields Too Large",
             Status::Unavailable => "503 Service Unavailable",
@@ -79,7 +86,11 @@ impl Response {
 
     /// Head and body; `Head` requests get the head alone, with the length the body would have.
     pub(super) fn into_parts(self, method: Method, keep_alive: bool) -> [Bytes; 2] {
-        let allow = if self.status == Status::MethodNotAllowed { "Allow: GET, HEAD\r\n" } else { "" };
+        let allow = match self.status {
+            Status::MethodNotAllowed => "Allow: GET, HEAD\r\n",
+            Status::PostOnly => "Allow: POST\r\n",
+            _ => "",
+        };
         let connection = if keep_alive { "keep-alive" } else { "close" };
         let head = format!(
             "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{allow}Connection: {connection}\r\n\r\n",
@@ -108,12 +119,15 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
     let method = match request.method {
         Some("GET") => Method::Get,
         Some("HEAD") => Method::Head,
+        Some("POST") => Method::Post,
         _ => Method::Other,
     };
     let target = request.path.unwrap_or_default();
-    let path = target.split(['?', '#']).next().unwrap_or_default().to_string();
+    let target = target.split('#').next().unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let (path, query) = (path.to_string(), query.to_string());
     let keep_alive = keeps_alive(request.version, request.headers);
-    Parsed::Complete { request: Request { method, path, keep_alive }, len }
+    Parsed::Complete { request: Request { method, path, query, keep_alive }, len }
 }
 
 /// HTTP/1.1 keeps a connection unless told otherwise, HTTP/1.0 closes it unless told otherwise.

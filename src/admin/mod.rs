@@ -1,7 +1,7 @@
-//! What operators see over HTTP: `/metrics` for Prometheus, `/health/live` and `/health/ready`.
+//! What operators see over HTTP: `/metrics` for Prometheus, `/health/live` and `/health/ready`; and what they can do:
+//! `POST /partitions/move?topic=orders&partition=3&shard=1` moves a partition to another core.
 //!
-//! World ring, on the controller core; it touches shards only through the function that asks them for snapshots. [`metrics`] is
-//! what every core counts for itself and what a scrape makes of it, `http` the bytes, `connection` one peer.
+//! World ring, on the controller core; it touches shards only through the functions it is given. [`metrics`] is what every core counts for itself and what a scrape makes of it, `http` the bytes, `connection` one peer.
 //!
 //! Live: this core answers. Ready: every shard answers too.
 
@@ -17,26 +17,47 @@ use crate::rt::{Listener, Queue, sleep, spawn};
 use metrics::MetricsSnapshot;
 use std::rc::Rc;
 
-struct Admin<S> {
+/// Which partition is to be moved where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MoveAsk {
+    pub topic: String,
+    pub partition: i32,
+    pub shard: u16,
+}
+
+/// Why a partition was not moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MoveRefusal {
+    /// There is no such partition or shard.
+    Unknown(&'static str),
+    /// It may go later.
+    NotNow(&'static str),
+}
+
+struct Admin<S, M> {
     /// Asks every shard for its snapshot.
     scrape: S,
+    /// Moves a partition; says what was done.
+    moves: M,
     scrapes: Semaphore,
     connections: Semaphore,
 }
 
-/// Serves the admin listener on the current core from now on. `scrape` asks every shard for its snapshot.
-pub fn serve<S>(listener: Listener, scrape: S)
+/// Serves the admin listener on the current core from now on. `scrape` asks every shard for its snapshot, `moves` moves a partition.
+pub fn serve<S, M>(listener: Listener, scrape: S, moves: M)
 where
     S: AsyncFn() -> Vec<MetricsSnapshot> + 'static,
+    M: AsyncFn(MoveAsk) -> Result<String, MoveRefusal> + 'static,
 {
     let scrapes = Semaphore::new(limits::ADMIN_SCRAPES_MAX);
     let connections = Semaphore::new(limits::ADMIN_CONNECTIONS_MAX);
-    spawn(Queue::Background, accept(listener, Rc::new(Admin { scrape, scrapes, connections })));
+    spawn(Queue::Background, accept(listener, Rc::new(Admin { scrape, moves, scrapes, connections })));
 }
 
-async fn accept<S>(listener: Listener, admin: Rc<Admin<S>>)
+async fn accept<S, M>(listener: Listener, admin: Rc<Admin<S, M>>)
 where
     S: AsyncFn() -> Vec<MetricsSnapshot> + 'static,
+    M: AsyncFn(MoveAsk) -> Result<String, MoveRefusal> + 'static,
 {
     loop {
         let incoming = match listener.accept().await {

@@ -2,6 +2,7 @@
 
 use super::http::{self, Method, Parsed, Request, Response, Status};
 use super::metrics::{MetricsSnapshot, ShardMetrics, ShardReadings};
+use super::{MoveAsk, MoveRefusal};
 use crate::config::limits;
 use crate::rt::sim::{Options, World};
 use crate::rt::{Connection, Listener, now, sleep, timeout};
@@ -24,7 +25,7 @@ fn parsed(text: &str) -> Request {
 #[test]
 fn a_scrape_is_understood() {
     let text = "GET /metrics?x=1 HTTP/1.1\r\nHost: localhost:9644\r\nUser-Agent: Prometheus/3\r\nAccept: */*\r\n\r\n";
-    assert_eq!(parsed(text), Request { method: Method::Get, path: "/metrics".into(), keep_alive: true });
+    assert_eq!(parsed(text), Request { method: Method::Get, path: "/metrics".into(), query: "x=1".into(), keep_alive: true });
 }
 
 #[test]
@@ -92,9 +93,18 @@ where
     let machine = world.add_machine();
     let address = SocketAddr::new(machine.ip(), PORT);
     world.block_on(machine, async move {
-        super::serve(Listener::bind(address).expect("free"), scrape);
+        super::serve(Listener::bind(address).expect("free"), scrape, answer_move);
         client(address).await
     })
+}
+
+/// Says what it was asked; shard 9 is always busy.
+async fn answer_move(ask: MoveAsk) -> Result<String, MoveRefusal> {
+    match ask.shard {
+        9 => Err(MoveRefusal::NotNow("busy")),
+        _ if ask.topic != "orders" => Err(MoveRefusal::Unknown("there is no such topic")),
+        shard => Ok(format!("{}-{} to {shard}", ask.topic, ask.partition)),
+    }
 }
 
 async fn one_shard() -> Vec<MetricsSnapshot> {
@@ -138,6 +148,28 @@ fn pages_and_errors_have_their_status() {
     assert!(answers[1].ends_with("\r\n\r\nlive\n") && answers[2].ends_with("\r\n\r\nready\n"));
     assert!(answers[3].ends_with("\r\n\r\n"), "no body");
     assert!(answers[5].contains("\r\nAllow: GET, HEAD\r\n"));
+}
+
+#[test]
+fn a_partition_is_moved_by_post_alone() {
+    let answers = with_listener(one_shard, async |address| {
+        let mut answers = Vec::new();
+        for request in [
+            "POST /partitions/move?topic=orders&partition=3&shard=1",
+            "GET /partitions/move?topic=orders&partition=3&shard=1",
+            "POST /partitions/move?topic=orders&partition=3",
+            "POST /partitions/move?topic=orders&partition=x&shard=1",
+            "POST /partitions/move?topic=clicks&partition=0&shard=1",
+            "POST /partitions/move?topic=orders&partition=3&shard=9",
+        ] {
+            answers.push(ask(address, request).await);
+        }
+        answers
+    });
+    let statuses: Vec<&str> = answers.iter().map(|answer| &answer[9..12]).collect();
+    assert_eq!(statuses, ["200", "405", "400", "400", "404", "409"]);
+    assert!(answers[0].ends_with("\r\n\r\norders-3 to 1\n"));
+    assert!(answers[1].contains("\r\nAllow: POST\r\n"));
 }
 
 #[test]

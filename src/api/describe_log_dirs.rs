@@ -15,11 +15,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+/// Moves of partitions that an answer is begun anew for.
+const MOVES_AWAITED_MAX: usize = 10;
+
 pub async fn handle(context: &RequestContext, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse {
     let image = context.shard.image();
     let wanted = request.topics.map(|topics| wanted_ids(&image, &topics));
     let mut results = Vec::new();
-    for (path, (error, partitions)) in by_directory(&context.shard).await {
+    for (path, (error, partitions)) in whole(&context.shard).await {
         context.note_error(error);
         let space = volume_space(&path).await.ok();
         let kept = partitions.into_iter().filter(|(id, _)| wanted.as_ref().is_none_or(|w| w.contains(id)));
@@ -45,6 +48,19 @@ fn wanted_ids(image: &MetadataImage, topics: &[DescribableLogDirTopic]) -> HashS
 }
 
 type Directories = BTreeMap<PathBuf, (ErrorCode, Vec<(TopicPartitionId, u64)>)>;
+
+/// As [`by_directory`], at a time when no partition is between two shards.
+async fn whole(shard: &Rc<Shard>) -> Directories {
+    for _ in 0..MOVES_AWAITED_MAX {
+        shard.moving.quiet().await;
+        let moves = shard.moving.count();
+        let directories = by_directory(shard).await;
+        if shard.moving.count() == moves && !shard.moving.is_under_way() {
+            return directories;
+        }
+    }
+    by_directory(shard).await
+}
 
 async fn by_directory(shard: &Rc<Shard>) -> Directories {
     let mut directories = Directories::new();

@@ -185,6 +185,8 @@ struct Begun {
 /// Starts every append, in order; waits only for memory and room in the mesh.
 async fn begin(context: &RequestContext, checked: Checked, wait: bool) -> Begun {
     let shard = &context.shard;
+    // Until all are on their way: a partition moves between two requests, never within one.
+    let _beginning = shard.moving.begin(checked.appends.iter().map(|(_, id, _)| *id)).await;
     let split = split(shard, checked.appends);
     let mut there = Vec::with_capacity(split.there.len());
     for (owner, batch) in split.there {

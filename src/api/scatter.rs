@@ -1,9 +1,11 @@
 //! Splits a request by the cores that own its partitions, asks them side by side, and puts the answers back in order.
 
 use crate::shard::Shard;
+use crate::shard::fetch::PartitionFetched;
 use crate::shard::message::{Reply, Request};
+use crate::shard::offsets::{EpochEndAnswer, OffsetAnswer};
 use crate::shard::publication::Owner;
-use crate::types::{ShardId, TopicPartitionId};
+use crate::types::{ErrorCode, ShardId, TopicPartitionId};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -45,14 +47,45 @@ pub fn split<I>(shard: &Shard, items: impl IntoIterator<Item = (usize, TopicPart
     split
 }
 
-/// Asks every owner and fills `answers` (one for each place, preset to what stands for "nobody owns it").
-pub async fn scatter<I, A>(
+/// An answer of a partition's owner.
+pub trait OwnerAnswer {
+    fn error(&self) -> ErrorCode;
+}
+
+/// Asks every owner and fills `answers` (one for each place, preset to what stands for "nobody owns it"). Partitions that moved to
+/// another core before they were looked at are asked for again there.
+pub async fn scatter<I: Clone, A: OwnerAnswer>(
     shard: &Rc<Shard>,
     items: impl IntoIterator<Item = (usize, TopicPartitionId, I)>,
     answers: &mut [A],
-    here: impl AsyncFnOnce(Vec<I>) -> Vec<A>,
+    here: impl AsyncFn(Vec<I>) -> Vec<A>,
     request: impl Fn(Vec<I>) -> Request,
     answer: impl Fn(Reply) -> Vec<A>,
+) {
+    let mut items: Vec<(usize, TopicPartitionId, I)> = items.into_iter().collect();
+    loop {
+        let asked: Vec<Owner> = items.iter().map(|(_, id, _)| shard.owner_of(*id)).collect();
+        ask_owners(shard, items.iter().cloned(), answers, &here, &request, &answer).await;
+        let moved = |(item, asked): &(&(usize, TopicPartitionId, I), Owner)| {
+            answers[item.0].error() == ErrorCode::NotLeaderOrFollower && shard.is_elsewhere(item.1, *asked)
+        };
+        items = items.iter().zip(asked).filter(moved).map(|(item, _)| item.clone()).collect();
+        if items.is_empty() {
+            return;
+        }
+        for (_, id, _) in &items {
+            shard.moving.settled(*id).await;
+        }
+    }
+}
+
+async fn ask_owners<I, A>(
+    shard: &Rc<Shard>,
+    items: impl IntoIterator<Item = (usize, TopicPartitionId, I)>,
+    answers: &mut [A],
+    here: &impl AsyncFn(Vec<I>) -> Vec<A>,
+    request: &impl Fn(Vec<I>) -> Request,
+    answer: &impl Fn(Reply) -> Vec<A>,
 ) {
     let split = split(shard, items);
     let mut calls = Vec::with_capacity(split.there.len());
@@ -72,5 +105,23 @@ fn put<A>(answers: &mut [A], places: &[usize], from: Vec<A>) {
     assert_eq!(places.len(), from.len(), "an owner answers every item");
     for (place, answer) in places.iter().zip(from) {
         answers[*place] = answer;
+    }
+}
+
+impl OwnerAnswer for PartitionFetched {
+    fn error(&self) -> ErrorCode {
+        self.error
+    }
+}
+
+impl OwnerAnswer for OffsetAnswer {
+    fn error(&self) -> ErrorCode {
+        self.error
+    }
+}
+
+impl OwnerAnswer for EpochEndAnswer {
+    fn error(&self) -> ErrorCode {
+        self.error
     }
 }

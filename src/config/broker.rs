@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Everything the broker acts on. Times in ms, sizes in bytes.
 #[derive(Clone, PartialEq, Debug)]
@@ -58,6 +59,8 @@ pub struct RingmillConfig {
     pub shards: Option<u16>,
     /// `None`: no admin listener.
     pub admin_listener: Option<SocketAddr>,
+    /// How often partitions may move to even out the cores; `None`: never.
+    pub balance_interval: Option<Duration>,
     /// Size of a new journal ring, per shard and log directory.
     pub journal_initial_bytes: u64,
     /// What a journal ring may grow to.
@@ -145,6 +148,9 @@ impl RingmillConfig {
         Ok(RingmillConfig {
             shards: read.optional_long("ringmill.shards").map(|shards| shards as u16),
             admin_listener: admin_listener(read)?,
+            balance_interval: read
+                .boolean("ringmill.balance.enable")
+                .then(|| Duration::from_millis(read.long("ringmill.balance.interval.ms") as u64)),
             journal_initial_bytes: read.long("ringmill.journal.initial.bytes") as u64,
             journal_max_bytes: read.long("ringmill.journal.max.bytes") as u64,
             memory_bytes: read.long("ringmill.memory.bytes") as u64,

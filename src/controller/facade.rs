@@ -15,7 +15,7 @@ use super::request::{ControllerReply, ControllerRequest};
 use crate::config::BrokerConfig;
 use crate::rt::sync::{QueueReceiver, QueueSender, oneshot, queue};
 use crate::rt::{Queue, random_u64, spawn};
-use crate::types::{ErrorCode, TopicId};
+use crate::types::{ErrorCode, ShardId, TopicId, TopicPartitionId};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -94,6 +94,15 @@ impl Controller {
     /// The placement that belongs to [`Controller::image`].
     pub fn placement(&self) -> Arc<Placement> {
         Arc::clone(&self.published.placement.borrow())
+    }
+
+    /// Makes another shard the owner of a partition, in the placement of now and of all publications to come; the placement. Whether the
+    /// shards have handed the partition over is the caller's to know.
+    pub fn relocate(&self, id: TopicPartitionId, to: ShardId) -> Arc<Placement> {
+        let mut placement = Placement::clone(&self.published.placement.borrow());
+        placement.relocate(id, to);
+        self.published.placement.replace(Arc::new(placement));
+        self.placement()
     }
 
     /// The log failed: everything is refused with KAFKA_STORAGE_ERROR until a restart.

@@ -6,6 +6,7 @@
 //! `facade` and `driver`.
 
 mod alter_configs;
+pub mod balancer;
 mod broker_registration;
 mod codec;
 mod config_resource;
@@ -19,6 +20,7 @@ mod handler;
 pub mod image;
 mod incremental_alter_configs;
 mod internal_topics;
+pub mod movement;
 mod persistent_map;
 mod placement;
 mod producer_ids;

@@ -1,7 +1,8 @@
 //! Which shard of this process owns which partition: a view, made anew at each start and never replicated.
 //!
 //! Pure; `Send`, published with each image. Each new partition goes to the shard with the fewest (the lowest of several), in
-//! the order of topic id and partition, so the same images in the same order give the same placement. An owner never changes.
+//! the order of topic id and partition, so the same images in the same order give the same placement. An owner changes only when
+//! the mover says so ([`Placement::relocate`]).
 
 use super::delta::MetadataDelta;
 use super::image::TopicImage;
@@ -30,6 +31,17 @@ impl Placement {
     pub fn shard_of(&self, id: TopicPartitionId) -> Option<ShardId> {
         let owners = self.owners.get(&id.topic_id)?;
         *owners.get(usize::try_from(id.partition.0).ok()?)?
+    }
+
+    /// Makes `to` the owner of a partition that has one; false if it has none (its topic was deleted).
+    pub fn relocate(&mut self, id: TopicPartitionId, to: ShardId) -> bool {
+        let Some(from) = self.shard_of(id) else { return false };
+        let owners = self.owners.get_mut(&id.topic_id).expect("a partition with an owner is placed");
+        let moved = |(index, owner): (usize, &Option<ShardId>)| if index == id.partition.0 as usize { Some(to) } else { *owner };
+        *owners = owners.iter().enumerate().map(moved).collect();
+        self.counts[from.0 as usize] -= 1;
+        self.counts[to.0 as usize] += 1;
+        true
     }
 
     /// How many partitions each shard owns.
@@ -109,6 +121,22 @@ mod tests {
         assert_eq!(placement.counts(), [3, 3, 3]);
         assert_eq!(shards(&placement, &topic(1, 9))[..4], before);
         assert_eq!(placement.shard_of(TopicPartitionId { topic_id: TopicId([2; 16]), partition: PartitionIndex(0) }), None);
+    }
+
+    #[test]
+    fn a_relocated_partition_stays_where_it_was_put() {
+        let mut placement = Placement::new(NodeId(1), 2);
+        placement.apply(&MetadataDelta { topics_created: vec![topic(1, 4)], ..Default::default() });
+        assert_eq!(shards(&placement, &topic(1, 4)), [0, 1, 0, 1]);
+        let first = topic(1, 4).partition_ids().next().unwrap();
+        assert!(placement.relocate(first, ShardId(1)));
+        assert_eq!(shards(&placement, &topic(1, 4)), [1, 1, 0, 1]);
+
+        placement.apply(&MetadataDelta { topics_changed: vec![topic(1, 5)], ..Default::default() });
+        assert_eq!(shards(&placement, &topic(1, 5)), [1, 1, 0, 1, 0], "the new one goes where there are fewest");
+        placement.apply(&MetadataDelta { topics_deleted: vec![topic(1, 5)], ..Default::default() });
+        assert!(!placement.relocate(first, ShardId(0)), "what is gone does not come back");
+        assert_eq!(placement.counts(), [0, 0]);
     }
 
     #[test]

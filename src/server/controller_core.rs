@@ -2,6 +2,7 @@
 //! listener, and stops everything in order. One per broker; it owns no partitions.
 
 use super::acceptor::{Connections, accept_on};
+use super::mover::{Mover, Turn};
 use super::node::Event;
 use crate::admin;
 use crate::admin::metrics::MetricsSnapshot;
@@ -35,7 +36,13 @@ pub struct ControllerSeed {
 pub async fn serve(seed: ControllerSeed) {
     let ControllerSeed { shard_count, config, log_config, mesh, events, stop_asked } = seed;
     let connections = Rc::new(Connections::new(Arc::clone(&config), shard_count));
-    let desk = Rc::new(Desk { controller: OnceCell::new(), applied: Cell::new(0), published: Signal::default(), connections });
+    let desk = Rc::new(Desk {
+        controller: OnceCell::new(),
+        applied: Cell::new(0),
+        published: Signal::default(),
+        turn: Rc::default(),
+        connections,
+    });
     let calls = Calls::start(mesh, |_| {
         let desk = Rc::clone(&desk);
         async move |reply_to, request| desk.take(reply_to, request)
@@ -64,6 +71,7 @@ struct Desk {
     /// The version of the newest image that every shard has applied.
     applied: Cell<u64>,
     published: Signal,
+    turn: Rc<Turn>,
     connections: Rc<Connections>,
 }
 
@@ -123,7 +131,16 @@ impl Core {
         let (first, receiver) = controller.subscribe();
         self.publish(first).await;
         self.publish_later(receiver);
-        let admin = admin.map(|(listener, address)| self.serve_admin(listener, address));
+        let mover = Rc::new(Mover {
+            shard_count: self.shard_count,
+            calls: Rc::clone(&self.calls),
+            controller: Rc::clone(&controller),
+            turn: Rc::clone(&self.desk.turn),
+        });
+        if let Some(interval) = self.config.ringmill.balance_interval.filter(|_| self.shard_count > 1) {
+            spawn(Queue::Background, Rc::clone(&mover).balance(interval));
+        }
+        let admin = admin.map(|(listener, address)| self.serve_admin(listener, address, mover));
         for (index, (_, listener, _)) in listeners.into_iter().enumerate() {
             accept_on(listener, index, Rc::clone(&self.calls), Rc::clone(&self.desk.connections));
         }
@@ -156,15 +173,7 @@ impl Core {
 
     /// Asks every shard the same, side by side.
     async fn ask_all(&self, request: impl Fn() -> Request) -> Vec<Reply> {
-        let mut calls = Vec::with_capacity(self.shard_count);
-        for shard in 0..self.shard_count {
-            calls.push(self.calls.begin(shard, request()).await);
-        }
-        let mut replies = Vec::with_capacity(calls.len());
-        for call in calls {
-            replies.push(call.reply().await);
-        }
-        replies
+        self.calls.call_each(self.shard_count, request).await
     }
 
     async fn recover(&self, dirs: &LogDirsInfo) -> Result<(), String> {
@@ -206,7 +215,10 @@ impl Core {
         }
     }
 
-    async fn publish(&self, publication: Publication) {
+    async fn publish(&self, mut publication: Publication) {
+        let _turn = self.desk.turn.take().await;
+        // Partitions may have moved since.
+        publication.placement = self.desk.controller.get().expect("the controller publishes").placement();
         let version = publication.image.version();
         self.apply_broker_config(&publication.image);
         self.ask_all(|| Request::Publish(publication.clone())).await;
@@ -248,9 +260,9 @@ impl Core {
         Ok(Some((listener, address)))
     }
 
-    fn serve_admin(&self, listener: Listener, address: SocketAddr) -> SocketAddr {
+    fn serve_admin(&self, listener: Listener, address: SocketAddr, mover: Rc<Mover>) -> SocketAddr {
         let core = self.share();
-        admin::serve(listener, async move || core.metrics().await);
+        admin::serve(listener, async move || core.metrics().await, async move |ask| mover.answer(ask).await);
         address
     }
 
@@ -265,6 +277,7 @@ impl Core {
 
     /// Connections end everywhere before any shard closes its logs; then what they closed is marked clean. Without `dirs` the start failed and nothing is marked.
     async fn stop(&self, dirs: Option<LogDirs>) {
+        self.desk.turn.end_moves().await;
         self.ask_all(|| Request::Drain).await;
         let closed: Vec<ShardClosed> = self
             .ask_all(|| Request::Close)

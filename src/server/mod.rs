@@ -5,6 +5,7 @@
 mod acceptor;
 mod controller_core;
 mod layout;
+mod mover;
 mod node;
 
 use crate::config::BrokerConfig;

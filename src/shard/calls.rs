@@ -104,6 +104,19 @@ impl Calls {
         self.begin(core, body).await.reply().await
     }
 
+    /// Asks cores 0 to `count` - 1 the same, side by side; their replies in order.
+    pub async fn call_each(self: &Rc<Self>, count: usize, request: impl Fn() -> Request) -> Vec<Reply> {
+        let mut calls = Vec::with_capacity(count);
+        for core in 0..count {
+            calls.push(self.begin(core, request()).await);
+        }
+        let mut replies = Vec::with_capacity(count);
+        for call in calls {
+            replies.push(call.reply().await);
+        }
+        replies
+    }
+
     /// Sends a request that nobody waits for.
     pub async fn tell(&self, core: usize, body: Request) {
         let call = self.next_call.get();

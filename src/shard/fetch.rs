@@ -103,10 +103,13 @@ async fn read_one(shard: &Shard, read: &PartitionRead, bytes_max: usize, first: 
             let memory_bytes: usize = fetched.parts.iter().map(memory_bytes).sum();
             let file_bytes = fetched.bytes - memory_bytes;
             shard.metrics.borrow_mut().fetched(log.topic(), memory_bytes as u64, file_bytes as u64);
+            log.count_traffic(fetched.bytes);
             answer.bytes = fetched.bytes;
             answer.records = fetched.parts;
             answer
         }
+        // It moved while it was read.
+        Err(_) if !shard.leads(&log) => PartitionFetched::failed(ErrorCode::NotLeaderOrFollower),
         Err(error) => {
             shard.metrics.borrow_mut().fetch_failed(log.topic());
             PartitionFetched::failed(error.code())

@@ -4,11 +4,13 @@ use super::fetch::{FetchRead, PartitionFetched, Watch};
 use super::offsets::{EpochEndAnswer, EpochEndQuery, OffsetAnswer, OffsetQuery};
 use super::produce::{AppendOutcome, PartitionAppend};
 use crate::admin::metrics::MetricsSnapshot;
-use crate::controller::{ControllerRequest, ControllerResponse, Publication};
-use crate::log::{DirStatus, LogDirsInfo, Recovered, ShardClosed};
+use crate::controller::balancer::ShardLoad;
+use crate::controller::{ControllerRequest, ControllerResponse, Placement, Publication};
+use crate::log::{DirStatus, HandedOver, LogDirsInfo, Recovered, ReleaseError, ShardClosed};
 use crate::rt::Incoming;
-use crate::types::ShardId;
+use crate::types::{ShardId, TopicPartitionId};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Asked of another core (or told, where nobody waits).
@@ -32,7 +34,25 @@ pub enum Request {
     ListOffsets(Vec<OffsetQuery>),
     EpochEnds(Vec<EpochEndQuery>),
     LogDirs,
+    /// Answered when all appends that the sender sent before are in the log.
+    Fence,
     // --- to a shard, from the controller's core
+    /// What the core did since it was last asked.
+    Load,
+    /// Write the partition's tail: it is about to move.
+    PrepareMove(TopicPartitionId),
+    /// Begin no more appends to a partition that moves from `owner` to `to`.
+    Freeze {
+        id: TopicPartitionId,
+        owner: ShardId,
+        to: ShardId,
+    },
+    /// Give the partition up.
+    Release(TopicPartitionId),
+    /// Go on with a partition that another shard gave up.
+    Adopt(Box<HandedOver>),
+    /// A move is over; partitions are where this says.
+    Settle(Arc<Placement>),
     Recover(LogDirsInfo),
     OpenStore(LogDirsInfo),
     Publish(Publication),
@@ -61,6 +81,10 @@ pub enum Reply {
     Offsets(Vec<OffsetAnswer>),
     EpochEnds(Vec<EpochEndAnswer>),
     LogDirs(Vec<DirStatus>),
+    Load(ShardLoad),
+    /// Whether the shard has nothing under way that the move must wait for.
+    Frozen(bool),
+    Released(Result<Box<HandedOver>, ReleaseError>),
     Recovered(Result<Recovered, String>),
     Opened(Result<(), String>),
     Metrics(Box<MetricsSnapshot>),

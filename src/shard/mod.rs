@@ -10,6 +10,7 @@ pub mod connection;
 pub mod fetch;
 pub mod fetch_session;
 pub mod message;
+pub mod moving;
 pub mod offsets;
 pub mod outbound;
 pub mod produce;
@@ -20,20 +21,25 @@ pub mod serve;
 
 use crate::admin::metrics::ShardMetrics;
 use crate::config::{BrokerConfig, TopicConfig, limits};
+use crate::controller::balancer::ShardLoad;
 use crate::controller::{MetadataImage, Placement, Publication};
 use crate::log::{LogStore, PartitionLog};
+use crate::rt;
 use crate::rt::sync::Event;
 use crate::types::{ErrorCode, HashMap, LeaderEpoch, NodeId, ShardId, TopicId, TopicPartitionId};
 use budget::Budget;
 use calls::Calls;
 use connection::Session;
 use fetch_session::SessionCache;
+use moving::Moving;
 use producer_ids::ProducerIds;
 use publication::Owner;
 use std::cell::{Cell, OnceCell, RefCell};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A partition this shard leads.
 struct Led {
@@ -51,6 +57,7 @@ pub struct Shard {
     pub metrics: RefCell<ShardMetrics>,
     pub sessions: RefCell<SessionCache>,
     pub producer_ids: ProducerIds,
+    pub moving: Moving,
     /// Memory-backed response bytes being sent.
     pub response_budget: Budget,
     produce_budget: Budget,
@@ -63,13 +70,13 @@ pub struct Shard {
     next_connection: Cell<u64>,
     stopping: Cell<bool>,
     stop_event: Event,
+    /// The core's busy time when it was last asked for its load.
+    busy_seen: Cell<Duration>,
 }
 
 impl Shard {
     fn new(id: ShardId, shard_count: usize, config: Arc<BrokerConfig>, calls: Rc<Calls>) -> Rc<Shard> {
         let slots = (config.max_incremental_fetch_session_cache_slots as usize).div_ceil(shard_count);
-        // Tails must always have room, whatever requests hold.
-        let share = |bytes: u64, sixteenths: u64| bytes.min(config.ringmill.memory_bytes / 16 * sixteenths);
         let publication =
             Publication { image: Arc::default(), delta: Arc::default(), placement: Arc::new(Placement::new(config.node_id, shard_count)) };
         Rc::new(Shard {
@@ -77,9 +84,10 @@ impl Shard {
             shard_count,
             sessions: RefCell::new(SessionCache::new(slots, limits::FETCH_SESSION_EVICTION_AGE, id.0 as u32, shard_count as u32)),
             producer_ids: ProducerIds::default(),
-            response_budget: Budget::new(share(config.ringmill.response_memory_bytes, limits::RESPONSE_MEMORY_SIXTEENTHS)),
-            produce_budget: Budget::new(share(config.ringmill.request_memory_shard_bytes, limits::PRODUCE_MEMORY_SIXTEENTHS)),
-            reserve_budget: Budget::new(share(config.ringmill.request_memory_reserve_bytes, limits::RESERVE_MEMORY_SIXTEENTHS)),
+            moving: Moving::default(),
+            response_budget: Budget::new(config.ringmill.request_memory_shard_bytes),
+            produce_budget: Budget::new(config.ringmill.request_memory_shard_bytes),
+            reserve_budget: Budget::new(config.ringmill.request_memory_reserve_bytes),
             metrics: RefCell::default(),
             publication: RefCell::new(publication),
             logs: OnceCell::new(),
@@ -89,6 +97,7 @@ impl Shard {
             next_connection: Cell::new(0),
             stopping: Cell::new(false),
             stop_event: Event::default(),
+            busy_seen: Cell::default(),
             config,
             calls,
         })
@@ -129,6 +138,19 @@ impl Shard {
             Some(Led { log: None, .. }) => Err(ErrorCode::KafkaStorageError),
             None => Err(ErrorCode::NotLeaderOrFollower),
         }
+    }
+
+    /// What this core did since it was last asked.
+    pub fn take_load(&self) -> ShardLoad {
+        let busy = rt::busy_time();
+        let before = self.busy_seen.replace(busy);
+        let led = self.led.borrow();
+        let logs = led.iter().filter_map(|(id, led)| Some((*id, led.log.as_ref()?.take_traffic())));
+        let mut hottest: Vec<(TopicPartitionId, u64)> = logs.filter(|(_, bytes)| *bytes > 0).collect();
+        let bytes = hottest.iter().map(|(_, bytes)| bytes).sum();
+        hottest.sort_by_key(|(id, bytes)| (Reverse(*bytes), *id));
+        hottest.truncate(limits::BALANCE_CANDIDATES_MAX);
+        ShardLoad { busy: busy.saturating_sub(before), bytes, hottest }
     }
 
     /// Partitions led here.

@@ -98,8 +98,8 @@ async fn list_one(shard: &Shard, query: &OffsetQuery) -> Result<OffsetAnswer, Er
         }
         // Nothing is tiered here: as Apache Kafka without remote storage.
         special::LATEST_TIERED | special::EARLIEST_PENDING_UPLOAD => None,
-        special::MAX_TIMESTAMP => log.max_timestamp_offset().await.map_err(ReadError::code)?,
-        timestamp => log.offset_for_timestamp(Timestamp(timestamp)).await.map_err(ReadError::code)?,
+        special::MAX_TIMESTAMP => log.max_timestamp_offset().await.map_err(|error| failure(shard, &log, error))?,
+        timestamp => log.offset_for_timestamp(Timestamp(timestamp)).await.map_err(|error| failure(shard, &log, error))?,
     };
     Ok(match found {
         Some(TimestampOffset { offset, timestamp, leader_epoch }) if offset < readable_end => {
@@ -107,6 +107,11 @@ async fn list_one(shard: &Shard, query: &OffsetQuery) -> Result<OffsetAnswer, Er
         }
         _ => OffsetAnswer::failed(ErrorCode::None),
     })
+}
+
+/// A log that moved while it was read is another core's.
+fn failure(shard: &Shard, log: &std::rc::Rc<PartitionLog>, error: ReadError) -> ErrorCode {
+    if shard.leads(log) { error.code() } else { ErrorCode::NotLeaderOrFollower }
 }
 
 /// Answers every query, in order.

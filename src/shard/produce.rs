@@ -72,6 +72,7 @@ fn append_one(shard: &Shard, append: &PartitionAppend, now: Timestamp) -> Begun 
     };
     match log.append(&append.records, leader_epoch, now) {
         Ok(appended) => {
+            log.count_traffic(append.records.len());
             if !appended.duplicate {
                 let records = appended.last_offset.0 - appended.first_offset.0 + 1;
                 shard.metrics.borrow_mut().produced(log.topic(), records as u64, append.records.len() as u64);

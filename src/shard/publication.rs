@@ -117,7 +117,7 @@ fn reconfigure(shard: &Shard, image: &MetadataImage, resource: &ConfigResource) 
     }
 }
 
-fn log_config(config: &TopicConfig) -> TopicLogConfig {
+pub(super) fn log_config(config: &TopicConfig) -> TopicLogConfig {
     TopicLogConfig {
         segment_bytes: config.segment_bytes as u64,
         segment_ms: config.segment_ms,

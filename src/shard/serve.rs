@@ -6,7 +6,7 @@ use super::fetch::{Watch, data_arrived, read_all};
 use super::message::{Reply, Request};
 use super::offsets::{epoch_ends, list_all};
 use super::produce::{PartitionAppend, append_all};
-use super::{Shard, publication, router};
+use super::{Shard, moving, publication, router};
 use crate::config::{BrokerConfig, limits};
 use crate::controller::Publication;
 use crate::log::{LogConfig, LogDirsInfo, LogStore, ShardClosed, recover};
@@ -51,12 +51,16 @@ pub async fn serve(seed: ShardSeed) {
     let _ = end.await;
 }
 
-type Append = (ReplyTo, Vec<PartitionAppend>, bool);
+/// What comes in order of arrival.
+enum Intake {
+    Append { reply_to: ReplyTo, appends: Vec<PartitionAppend>, wait: bool },
+    Fence(ReplyTo),
+}
 
 /// Where requests of other cores arrive. Nothing here waits for a disk: what does, gets a task or a queue of its own.
 struct Desk {
     shard: Rc<Shard>,
-    appends: QueueSender<Append>,
+    appends: QueueSender<Intake>,
     control: QueueSender<(ReplyTo, Control)>,
     awaits: RefCell<HashMap<(usize, u64), OneshotSender<()>>>,
 }
@@ -74,7 +78,8 @@ impl Desk {
     async fn take(self: &Rc<Self>, reply_to: ReplyTo, request: Request) {
         let shard = Rc::clone(&self.shard);
         match request {
-            Request::Produce { appends, wait } => keep(self.appends.send((reply_to, appends, wait))),
+            Request::Produce { appends, wait } => keep(self.appends.send(Intake::Append { reply_to, appends, wait })),
+            Request::Fence => keep(self.appends.send(Intake::Fence(reply_to))),
             Request::Fetch(read) => answer(reply_to, async move { Reply::Fetched(read_all(&shard, read).await) }),
             Request::ListOffsets(queries) => answer(reply_to, async move { Reply::Offsets(list_all(&shard, queries).await) }),
             Request::EpochEnds(queries) => reply_to.send(Reply::EpochEnds(epoch_ends(&shard, &queries))).await,
@@ -84,6 +89,20 @@ impl Desk {
                 let cancel = self.awaits.borrow_mut().remove(&(reply_to.origin().0, call));
                 cancel.into_iter().for_each(|cancel| cancel.send(()));
             }
+            Request::Load => reply_to.send(Reply::Load(shard.take_load())).await,
+            Request::PrepareMove(id) => answer(reply_to, async move {
+                shard.logs().prepare_release(id).await;
+                Reply::Done
+            }),
+            Request::Freeze { id, owner, to } => {
+                answer(reply_to, async move { Reply::Frozen(moving::freeze(&shard, id, owner, to).await) })
+            }
+            Request::Release(id) => answer(reply_to, async move { Reply::Released(moving::release(&shard, id).await) }),
+            Request::Adopt(handed) => {
+                moving::adopt(&shard, *handed);
+                reply_to.send(Reply::Done).await;
+            }
+            Request::Settle(placement) => reply_to.send(moving::settle(&shard, placement)).await,
             Request::Recover(dirs) => keep(self.control.send((reply_to, Control::Recover(dirs)))),
             Request::OpenStore(dirs) => keep(self.control.send((reply_to, Control::OpenStore(dirs)))),
             Request::Publish(publication) => keep(self.control.send((reply_to, Control::Publish(publication)))),
@@ -125,8 +144,15 @@ fn answer(reply_to: ReplyTo, work: impl Future<Output = Reply> + 'static) {
 }
 
 /// Other shards' appends, in the order they were sent; only the wait for the disk is side by side.
-async fn append_loop(shard: Rc<Shard>, mut queue: QueueReceiver<Append>) {
-    while let Some((reply_to, appends, wait)) = queue.receive().await {
+async fn append_loop(shard: Rc<Shard>, mut queue: QueueReceiver<Intake>) {
+    while let Some(next) = queue.receive().await {
+        let (reply_to, appends, wait) = match next {
+            Intake::Append { reply_to, appends, wait } => (reply_to, appends, wait),
+            Intake::Fence(reply_to) => {
+                reply_to.send(Reply::Done).await;
+                continue;
+            }
+        };
         let pending = append_all(&shard, appends).await;
         if wait {
             answer(reply_to, async move { Reply::Produced(pending.durable().await) });
@@ -145,7 +171,7 @@ async fn control_loop(shard: Rc<Shard>, log_config: LogConfig, mut queue: QueueR
             }
             Control::OpenStore(dirs) => {
                 let opened = LogStore::open(log_config.clone(), dirs, shard.id).await;
-                let opened = opened.map(|logs| take_store(&shard, logs));
+                let opened = opened.map(|logs| assert!(shard.logs.set(logs).is_ok(), "the store is opened once"));
                 reply_to.send(Reply::Opened(opened.map_err(|e| e.to_string()))).await;
             }
             Control::Publish(publication) => {
@@ -167,19 +193,6 @@ async fn control_loop(shard: Rc<Shard>, log_config: LogConfig, mut queue: QueueR
             }
         }
     }
-}
-
-fn take_store(shard: &Rc<Shard>, logs: Rc<LogStore>) {
-    let counting = Rc::downgrade(shard);
-    logs.observe_journal_writes(Rc::new(move |elapsed| {
-        if let Some(shard) = counting.upgrade() {
-            shard.metrics.borrow_mut().journal_write(elapsed);
-        }
-    }));
-    for budget in [&shard.produce_budget, &shard.reserve_budget, &shard.response_budget] {
-        budget.take_from(logs.memory());
-    }
-    assert!(shard.logs.set(logs).is_ok(), "the store is opened once");
 }
 
 /// Takes no more requests, lets those under way finish for a moment, and ends the connections.
