@@ -3,6 +3,5 @@
 mod disk_full;
 mod kill;
 mod lifecycle;
-mod many_partitions;
 mod refusals;
 mod strictness;

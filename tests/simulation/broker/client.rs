@@ -11,6 +11,7 @@ pub struct Client {
     connection: Connection,
     buffer: BytesMut,
     next_correlation_id: i32,
+    next_answer: i32,
 }
 
 /// The connection is of no use any more: refused, cut, or silent for too long.
@@ -22,10 +23,16 @@ const PATIENCE: Duration = Duration::from_secs(8);
 impl Client {
     pub async fn connect(address: SocketAddr) -> Result<Client, Gone> {
         let connection = Connection::connect(address).await.map_err(|_| Gone)?;
-        Ok(Client { connection, buffer: BytesMut::new(), next_correlation_id: 0 })
+        Ok(Client { connection, buffer: BytesMut::new(), next_correlation_id: 0, next_answer: 0 })
     }
 
     pub async fn ask<Q: Request>(&mut self, request: &Q, version: i16) -> Result<Q::Response, Gone> {
+        self.send(request, version).await?;
+        self.receive::<Q>(version).await
+    }
+
+    /// Sends a request without waiting for its answer.
+    pub async fn send<Q: Request>(&mut self, request: &Q, version: i16) -> Result<(), Gone> {
         let id = self.next_correlation_id;
         self.next_correlation_id += 1;
         let parts = encode_request_frame(request, version, id, Some("simulation".into())).expect("a request of this version");
@@ -34,7 +41,13 @@ impl Client {
             Part::File(_) => unreachable!("requests are in memory"),
         };
         let mut parts = parts.into_iter().map(bytes).collect();
-        self.connection.write_all(&mut parts).await.map_err(|_| Gone)?;
+        self.connection.write_all(&mut parts).await.map_err(|_| Gone)
+    }
+
+    /// The answer to the oldest request that has none yet.
+    pub async fn receive<Q: Request>(&mut self, version: i16) -> Result<Q::Response, Gone> {
+        let id = self.next_answer;
+        self.next_answer += 1;
         let frame = timeout(PATIENCE, self.frame()).await.ok_or(Gone)??;
         let (answered, response) = decode_response_frame::<Q>(frame, version).expect("the broker's answer decodes");
         assert_eq!(answered, id, "answers come in the order of the requests");

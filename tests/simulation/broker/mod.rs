@@ -2,6 +2,7 @@
 //! again with other shard counts, and the network cuts connections.
 
 mod client;
+mod moves;
 mod oracle;
 
 use client::{Client, Gone};
@@ -31,7 +32,7 @@ fn boot(world: &World, machine: Machine, shards: usize) -> Node {
     let settings = [
         format!("listeners=PLAINTEXT://{}:9092", machine.ip()),
         "log.dirs=/data".to_string(),
-        "ringmill.admin.listener=".to_string(),
+        format!("ringmill.admin.listener={}:{}", machine.ip(), moves::ADMIN_PORT),
         "auto.create.topics.enable=false".to_string(),
     ];
     let sources = Sources { file: None, environment: Vec::new(), set: settings.to_vec() };
@@ -191,8 +192,14 @@ async fn read_all(address: SocketAddr, partition: Partition) -> Vec<(i64, u64)> 
     }
 }
 
-/// Produce, crash, recover. Returns how many acks there were.
-fn produce_crash_recover(seed: u64) -> u64 {
+/// How much happened in a story.
+struct Counts {
+    acks: u64,
+    moves: u64,
+}
+
+/// Produce, crash, recover; with a pause, partitions move between cores all the while, at most so many microseconds apart.
+fn produce_crash_recover(seed: u64, moves_us: Option<u64>) -> Counts {
     let world = World::new(seed, Options::default());
     let (broker, clients) = (world.add_machine(), world.add_machine());
     let address = SocketAddr::new(broker.ip(), 9092);
@@ -213,6 +220,9 @@ fn produce_crash_recover(seed: u64) -> u64 {
             create_topics(address).await;
             consume(address, partition, oracle).await;
         });
+    }
+    if let Some(pause_us_max) = moves_us {
+        world.spawn_on(clients, moves::move_about(address, pause_us_max, Rc::clone(&oracle)));
     }
     for _ in 0..LIVES {
         let node = boot(&world, broker, 1 + world.random_below(3) as usize);
@@ -242,14 +252,14 @@ fn produce_crash_recover(seed: u64) -> u64 {
             oracle.check_log(checked, &log);
         }
     }
-    oracle.acks
+    Counts { acks: oracle.acks, moves: oracle.moves }
 }
 
 #[test]
 fn what_was_acknowledged_or_served_survives_crashes() {
     let acks = std::sync::atomic::AtomicU64::new(0);
     for_each_seed(100, |seed| {
-        acks.fetch_add(produce_crash_recover(seed), std::sync::atomic::Ordering::Relaxed);
+        acks.fetch_add(produce_crash_recover(seed, None).acks, std::sync::atomic::Ordering::Relaxed);
     });
     assert!(acks.into_inner() > 0, "the story is about acknowledged batches");
 }

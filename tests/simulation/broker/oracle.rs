@@ -13,6 +13,7 @@ pub struct Oracle {
     served: BTreeMap<Partition, BTreeMap<i64, u64>>,
     pub acks: u64,
     pub reads: u64,
+    pub moves: u64,
 }
 
 /// The value of a producer's n-th record.
