@@ -9,6 +9,7 @@
 pub mod api;
 pub mod error;
 pub mod header;
+pub mod kraft;
 pub mod message;
 pub mod primitives;
 pub mod reader;
