@@ -10,7 +10,7 @@ use super::RequestContext;
 use super::scatter::{scatter, split};
 use crate::config::limits;
 use crate::controller::MetadataImage;
-use crate::log::Slice;
+use crate::log::{Slice, format};
 use crate::rt::{self, Connection, Instant, timeout};
 use crate::shard::Shard;
 use crate::shard::budget::Hold;
@@ -276,6 +276,14 @@ fn is_unknown(error: ErrorCode) -> bool {
     matches!(error, ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId | ErrorCode::InconsistentTopicId)
 }
 
+/// As Apache Kafka has it: null for readers of everything, but an empty list where the partition was not looked at.
+fn aborted_transactions(error: ErrorCode, found: Option<Vec<format::AbortedTransaction>>) -> Option<Vec<AbortedTransaction>> {
+    let Some(found) = found else { return is_unknown(error).then(Vec::new) };
+    let on_wire =
+        |entry: format::AbortedTransaction| AbortedTransaction { producer_id: entry.producer_id, first_offset: entry.first_offset };
+    Some(found.into_iter().map(on_wire).collect())
+}
+
 fn partition_response(partition: i32, answer: PartitionFetched) -> PartitionData {
     let mut records = RecordsOut::default();
     for slice in answer.records {
@@ -295,8 +303,7 @@ fn partition_response(partition: i32, answer: PartitionFetched) -> PartitionData
         last_stable_offset: answer.last_stable_offset,
         log_start_offset: answer.log_start_offset,
         diverging_epoch,
-        // As Apache Kafka has it: a list only where the partition was not looked at.
-        aborted_transactions: is_unknown(answer.error).then(Vec::new),
+        aborted_transactions: aborted_transactions(answer.error, answer.aborted),
         records: Some(records),
         ..Default::default()
     }

@@ -16,6 +16,17 @@ pub const RECORD_ERRORS_MAX: usize = 1_000;
 /// is forgotten, which costs it the recognition of duplicates.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 50_000;
 
+/// A segment's index of aborted transactions, read whole: two million of them, where a segment of 1 GiB holds some hundred thousand at most.
+pub const TXN_INDEX_BYTES_MAX: u64 = 64 << 20;
+
+// ---- Apache Kafka's directories ------------------------------------------------------------------------------------------
+
+/// A snapshot or a segment of Apache Kafka's metadata log, read whole when its directory is taken over: ten million partitions.
+pub const KAFKA_METADATA_FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// Kafka's small files at the root of a log directory, read whole: checkpoints of three million partitions.
+pub const KAFKA_CHECKPOINT_BYTES_MAX: u64 = 256 << 20;
+
 // ---- messages ----------------------------------------------------------------------------------------------------------
 
 /// Memory that one message's arrays may take, for each byte of the message. Real messages stay below 3; a hostile one of

@@ -75,8 +75,10 @@ pub async fn load(
     let producer_expiration_ms = dir.config.producer_id_expiration_ms;
     let loader = Loader { dir: partition_dir, listing, config: Rc::clone(&config), now: wall_clock(), producer_expiration_ms };
     let (state, snapshot, epochs_changed) = loader.state(expectation).await?;
+    let has_aborted = !loader.offsets_of(SegmentFileKind::TxnIndex).is_empty();
     let log = PartitionLog::new(Rc::clone(dir), id, topic, config, state, !fresh);
     log.note_loaded(snapshot, epochs_changed);
+    log.note_aborted(has_aborted);
     Ok(log)
 }
 
@@ -184,6 +186,7 @@ impl Loader {
         }
         state.producers = active.scanned.producers;
         epochs_changed |= state.epochs.truncate_from_start(log_start);
+        state.producers.on_high_watermark(state.durable_end);
         Ok((state, self.offsets_of(SegmentFileKind::ProducerSnapshot).last().copied(), epochs_changed))
     }
 

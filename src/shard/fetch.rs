@@ -1,6 +1,7 @@
 //! Reading on the core that owns the partitions, and waiting there for more.
 
 use super::Shard;
+use crate::log::format::AbortedTransaction;
 use crate::log::{PartitionLog, Slice};
 use crate::rt::sync::EventListener;
 use crate::types::{ErrorCode, LeaderEpoch, Offset, TopicPartitionId};
@@ -38,6 +39,8 @@ pub struct PartitionFetched {
     pub log_start_offset: Offset,
     /// Where the reader's history parts from ours: epoch and its end offset (exclusive).
     pub diverging: Option<(LeaderEpoch, Offset)>,
+    /// For readers of committed records: what of these records is to be skipped.
+    pub aborted: Option<Vec<AbortedTransaction>>,
     pub records: Vec<Slice>,
     pub bytes: usize,
 }
@@ -50,6 +53,7 @@ impl PartitionFetched {
             last_stable_offset: Offset::NONE,
             log_start_offset: Offset::NONE,
             diverging: None,
+            aborted: None,
             records: Vec::new(),
             bytes: 0,
         }
@@ -104,6 +108,12 @@ async fn read_one(shard: &Shard, read: &PartitionRead, bytes_max: usize, first: 
             let file_bytes = fetched.bytes - memory_bytes;
             shard.metrics.borrow_mut().fetched(log.topic(), memory_bytes as u64, file_bytes as u64);
             log.count_traffic(fetched.bytes);
+            if committed {
+                match log.aborted_transactions(read.offset, fetched.end).await {
+                    Ok(aborted) => answer.aborted = Some(aborted),
+                    Err(error) => return PartitionFetched::failed(error.code()),
+                }
+            }
             answer.bytes = fetched.bytes;
             answer.records = fetched.parts;
             answer

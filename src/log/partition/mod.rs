@@ -3,6 +3,7 @@
 //! Everything that decides is synchronous on [`State`]; what touches files is in `flush.rs` (tail into segments, seal) and `read.rs`. At most one
 //! flush is under way per partition. An idle partition holds no descriptor and little memory.
 
+mod aborted;
 mod append;
 mod flush;
 mod handover;
@@ -63,6 +64,8 @@ pub struct PartitionLog {
     snapshot_offset: Cell<Option<Offset>>,
     /// Some leader epoch may not be in the checkpoint: an appended one, or one that only the scan at the start found.
     epochs_changed: Cell<bool>,
+    /// Some segment may have an index of aborted transactions.
+    has_aborted: Cell<bool>,
 }
 
 impl PartitionLog {
@@ -93,6 +96,7 @@ impl PartitionLog {
             traffic: Cell::new(0),
             snapshot_offset: Cell::new(None),
             epochs_changed: Cell::new(false),
+            has_aborted: Cell::new(false),
         })
     }
 
@@ -146,9 +150,10 @@ impl PartitionLog {
         if self.config.borrow().is_durable() { state.durable_end } else { state.log_end }
     }
 
-    /// Exclusive; what a read_committed fetch may see.
+    /// Exclusive; what a read_committed fetch may see: nothing of a transaction that is still open.
     pub fn last_stable_offset(&self) -> Offset {
-        self.high_watermark()
+        let high_watermark = self.high_watermark();
+        self.state.borrow().last_stable_offset(high_watermark)
     }
 
     /// Exclusive.

@@ -39,6 +39,8 @@ pub struct FetchedRecords {
     pub parts: Vec<Slice>,
     /// The sum of the parts' lengths.
     pub bytes: usize,
+    /// No record of the parts has this offset or a larger one.
+    pub end: Offset,
 }
 
 /// A batch, where it is.
@@ -102,6 +104,7 @@ impl PartitionLog {
                 break;
             }
             fetched.bytes += batch.bytes.len();
+            fetched.end = batch.end;
             fetched.parts.push(Slice::Memory(batch.bytes.clone()));
         }
         Some(fetched)
@@ -128,7 +131,8 @@ impl PartitionLog {
             self.batch_end_below(segment, &file, first_end, wanted).await?
         };
         let len = u32::try_from(end - start).expect("a segment is smaller than 2 GiB");
-        Ok(FetchedRecords { parts: vec![Slice::File { file, offset: start, len }], bytes: len as usize })
+        let parts = vec![Slice::File { file, offset: start, len }];
+        Ok(FetchedRecords { parts, bytes: len as usize, end: segment.end.min(upto) })
     }
 
     /// Where the first batch begins that holds `offset` or lies above it.

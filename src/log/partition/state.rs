@@ -127,7 +127,16 @@ impl State {
         let durable = journal.max(self.synced_end).min(self.log_end);
         let moved = durable > self.durable_end;
         self.durable_end = self.durable_end.max(durable);
+        if moved {
+            self.producers.on_high_watermark(self.durable_end);
+        }
         moved
+    }
+
+    /// Up to where transactions are decided, given the high watermark.
+    pub fn last_stable_offset(&self, high_watermark: Offset) -> Offset {
+        let unstable = self.producers.first_unstable_offset(high_watermark);
+        unstable.map_or(high_watermark, |offset| offset.max(self.log_start).min(high_watermark))
     }
 
     /// The frame that must stay in the journal now: the one of the first batch that is not synced.

@@ -155,9 +155,9 @@ impl ProducerStates {
         self.transactions.on_high_watermark(high_watermark);
     }
 
-    /// The first offset of a transaction that readers of committed records may not pass: open, or ended above the high watermark.
-    pub fn first_unstable_offset(&self) -> Option<Offset> {
-        self.transactions.first_unstable_offset()
+    /// The first offset of a transaction that readers of committed records may not pass: open, or ended at or above the high watermark.
+    pub fn first_unstable_offset(&self, high_watermark: Offset) -> Option<Offset> {
+        self.transactions.first_unstable_offset(high_watermark)
     }
 
     pub fn get(&self, id: ProducerId) -> Option<&ProducerEntry> {

@@ -175,19 +175,19 @@ fn transactions_hold_back_the_stable_offset_until_decided_and_replicated() {
     assert_eq!(log.append(batch(8, 0, 0, 1).transactional()), Verdict::Accept);
     assert_eq!(log.append(batch(7, 0, 2, 1).transactional()), Verdict::Accept);
     assert_eq!(log.append(batch(7, 0, 3, 1)), Verdict::Refuse(ErrorCode::InvalidTxnState));
-    assert_eq!(log.states.first_unstable_offset(), Some(Offset(0)));
+    assert_eq!(log.states.first_unstable_offset(Offset(4)), Some(Offset(0)));
 
     let completed = log.end_transaction(7, 0, 5, TransactionMarker::Abort).unwrap();
     let expected = AbortedTransactionOf { first: 0, last: 4, stable: 2 };
     assert_eq!(completed.aborted_transaction().map(AbortedTransactionOf::from), Some(expected));
-    assert_eq!(log.states.first_unstable_offset(), Some(Offset(0)), "its marker is not yet replicated");
+    assert_eq!(log.states.first_unstable_offset(Offset(4)), Some(Offset(0)), "its marker is not yet replicated");
     log.states.on_high_watermark(Offset(5));
-    assert_eq!(log.states.first_unstable_offset(), Some(Offset(2)));
+    assert_eq!(log.states.first_unstable_offset(Offset(5)), Some(Offset(2)));
 
     let completed = log.end_transaction(8, 0, 5, TransactionMarker::Commit).unwrap();
     assert_eq!((completed.aborted_transaction(), completed.last_stable_offset), (None, Offset(6)));
     log.states.on_high_watermark(Offset(6));
-    assert_eq!(log.states.first_unstable_offset(), None);
+    assert_eq!(log.states.first_unstable_offset(Offset(6)), None);
     assert_eq!(log.end_transaction(8, 0, 5, TransactionMarker::Abort), None, "nothing was open");
 }
 
@@ -230,7 +230,7 @@ fn an_open_transaction_survives_a_restart() {
     let mut log = Log::default();
     log.append(batch(7, 0, 0, 3).transactional());
     log.restart(2_000);
-    assert_eq!(log.states.first_unstable_offset(), Some(Offset(0)));
+    assert_eq!(log.states.first_unstable_offset(Offset(3)), Some(Offset(0)));
     let completed = log.end_transaction(7, 0, 0, TransactionMarker::Abort).unwrap();
     assert_eq!((completed.first_offset, completed.last_offset), (Offset(0), Offset(3)));
 }

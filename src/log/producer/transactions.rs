@@ -54,9 +54,9 @@ impl Transactions {
         self.unreplicated.retain(|_, last_offset| *last_offset >= high_watermark);
     }
 
-    pub(super) fn first_unstable_offset(&self) -> Option<Offset> {
+    pub(super) fn first_unstable_offset(&self, high_watermark: Offset) -> Option<Offset> {
         let open = self.open.keys().next();
-        let unreplicated = self.unreplicated.keys().next();
+        let unreplicated = self.unreplicated.iter().find(|(_, last_offset)| **last_offset >= high_watermark).map(|(first, _)| first);
         open.into_iter().chain(unreplicated).min().copied()
     }
 }
