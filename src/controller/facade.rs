@@ -35,6 +35,8 @@ pub struct ControllerConfig {
     pub cluster_id: Option<String>,
     /// Shards of this process, over which its partitions are spread.
     pub shard_count: usize,
+    /// The first records of a cluster that begins here but has lived elsewhere, its id among them; without any it begins empty.
+    pub first_records: Vec<Record>,
 }
 
 /// See the module's header.
@@ -60,7 +62,7 @@ impl Controller {
         let published = Rc::new(Published::new(image.clone(), placement));
         let node = RaftNode::new(id, &recovered);
         let mut driver = Driver::new(node, log, image, Rc::clone(&config.broker), Rc::clone(&published), log_bytes);
-        start(&mut driver, config.cluster_id).await.map_err(|error| match error {
+        start(&mut driver, config.cluster_id, config.first_records).await.map_err(|error| match error {
             StartError::Io(error) => OpenError::Io { path: dir.to_owned(), error },
             StartError::ForeignCluster { found, expected } => OpenError::ForeignCluster { found, expected },
         })?;
@@ -160,15 +162,17 @@ impl From<std::io::Error> for StartError {
 }
 
 /// Applies the whole log; in a new cluster writes its first records.
-async fn start(driver: &mut Driver, cluster_id: Option<String>) -> Result<(), StartError> {
+async fn start(driver: &mut Driver, cluster_id: Option<String>, mut first_records: Vec<Record>) -> Result<(), StartError> {
     driver.commit().await?;
     if driver.committed.cluster_id().is_empty() {
-        let cluster_id = cluster_id.clone().unwrap_or_else(new_cluster_id);
-        let records = [
-            Record::Cluster(ClusterRecord { cluster_id: cluster_id.as_str().into() }),
-            Record::FeatureLevel(FeatureLevelRecord { name: "metadata.version".into(), level: METADATA_VERSION_LEVEL }),
-        ];
-        driver.propose(&records).await?;
+        if first_records.is_empty() {
+            let cluster_id = cluster_id.clone().unwrap_or_else(new_cluster_id);
+            first_records = vec![
+                Record::Cluster(ClusterRecord { cluster_id: cluster_id.as_str().into() }),
+                Record::FeatureLevel(FeatureLevelRecord { name: "metadata.version".into(), level: METADATA_VERSION_LEVEL }),
+            ];
+        }
+        driver.propose(&first_records).await?;
         driver.commit().await?;
     }
     let found = driver.committed.cluster_id();

@@ -5,7 +5,7 @@ use super::format::{
     CLEAN_SHUTDOWN, LOG_START_OFFSET_CHECKPOINT, META_PROPERTIES, MetaProperties, OffsetCheckpointEntry, PartitionDirectory,
     RECOVERY_POINT_CHECKPOINT, REPLICATION_OFFSET_CHECKPOINT, decode_offset_checkpoint, encode_clean_shutdown, encode_offset_checkpoint,
 };
-use super::{LogConfig, OpenError, metadata};
+use super::{LogConfig, OpenError, kafka_recovery, metadata};
 use crate::rt::fs::FileLock;
 use crate::rt::{self, Queue, fs};
 use crate::types::{Offset, PartitionIndex, TopicId, TopicPartitionId};
@@ -53,16 +53,33 @@ pub(super) struct ClosedPartition {
     pub log_end: Offset,
 }
 
-impl LogDirs {
-    /// Makes missing directories, locks them, and checks or writes their `meta.properties`. Call on any one core.
-    pub async fn open(config: &LogConfig) -> Result<LogDirs, OpenError> {
+/// The directories locked and looked at, and nothing in them changed yet.
+pub struct LockedDirs {
+    locks: Vec<FileLock>,
+    found: Vec<Option<MetaProperties>>,
+}
+
+impl LockedDirs {
+    /// Makes missing directories, locks them, and reads their `meta.properties`.
+    pub async fn lock(config: &LogConfig) -> Result<LockedDirs, OpenError> {
         let mut locks = Vec::new();
-        let mut found: Vec<Option<MetaProperties>> = Vec::new();
+        let mut found = Vec::new();
         for dir in &config.log_dirs {
             fs::create_dir_all(dir).await.map_err(|error| OpenError::Io(dir.clone(), error))?;
             locks.push(lock(dir).await?);
             found.push(read_properties(dir).await?);
         }
+        Ok(LockedDirs { locks, found })
+    }
+
+    /// What each directory says of itself, in the order of `log.dirs`; `None` for one without `meta.properties`.
+    pub fn properties(&self) -> &[Option<MetaProperties>] {
+        &self.found
+    }
+
+    /// Checks or writes their `meta.properties`, and makes them this process's.
+    pub async fn open(self, config: &LogConfig) -> Result<LogDirs, OpenError> {
+        let LockedDirs { locks, found } = self;
         let known = found.iter().flatten().map(|properties| properties.cluster_id.clone()).next();
         let cluster_id = config.cluster_id.clone().or(known).unwrap_or_else(random_id);
         let mut dirs = Vec::new();
@@ -71,6 +88,13 @@ impl LogDirs {
             dirs.push(DirInfo { path: dir.clone(), clean: take_over(dir).await? });
         }
         Ok(LogDirs { info: LogDirsInfo { cluster_id: cluster_id.into(), dirs: dirs.into() }, _locks: locks })
+    }
+}
+
+impl LogDirs {
+    /// [`LockedDirs::lock`] and [`LockedDirs::open`] in one. Call on any one core.
+    pub async fn open(config: &LogConfig) -> Result<LogDirs, OpenError> {
+        LockedDirs::lock(config).await?.open(config).await
     }
 
     pub fn info(&self) -> LogDirsInfo {
@@ -153,14 +177,19 @@ async fn identify(dir: &Path, found: Option<MetaProperties>, config: &LogConfig,
     Ok(())
 }
 
-/// Takes the mark of a clean stop away, brings checkpoints together, clears what was being deleted. Whether the last stop was clean.
+/// Takes the mark of a clean stop away, brings checkpoints together, clears what was being deleted. Whether its logs are whole: the last stop
+/// was clean, or Kafka's rule has made them so.
 async fn take_over(dir: &Path) -> Result<bool, OpenError> {
     let io = |error| OpenError::Io(dir.to_path_buf(), error);
     let listing = fs::list_dir(dir).await.map_err(io)?;
-    let clean = listing.iter().any(|entry| entry.name == CLEAN_SHUTDOWN);
+    let stopped_cleanly = listing.iter().any(|entry| entry.name == CLEAN_SHUTDOWN);
+    let mut clean = stopped_cleanly;
     let (mut checkpoints, added) = checkpoint::read_all(dir).await?;
     let ours = !checkpoints.is_empty() || listing.iter().any(|entry| entry.name == BASE_NAME);
-    if clean || !ours {
+    if !stopped_cleanly && !ours {
+        clean = kafka_recovery::recover(dir, &listing).await?;
+    }
+    if stopped_cleanly || !ours {
         checkpoint::merge(&mut checkpoints, kafka_log_starts(dir).await?);
     }
     fs::write_file(&dir.join(BASE_NAME), &checkpoint::encode(&checkpoints)).await.map_err(io)?;
@@ -171,7 +200,7 @@ async fn take_over(dir: &Path) -> Result<bool, OpenError> {
     }
     remove_if_there(&dir.join(CLEAN_SHUTDOWN)).await?;
     fs::sync_dir(dir).await.map_err(io)?;
-    if !clean {
+    if !stopped_cleanly {
         // What a scan is about to find in files must be on stable storage before it is served.
         fs::sync_filesystem(dir).await.map_err(io)?;
     }

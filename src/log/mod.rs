@@ -16,6 +16,7 @@ pub mod format;
 mod handover;
 mod health;
 pub mod journal;
+mod kafka_recovery;
 mod leader_epochs;
 mod load;
 mod maintenance;
@@ -33,7 +34,7 @@ mod tests;
 mod unlinks;
 
 pub use config::{LogConfig, TimestampType, TopicLogConfig};
-pub use dirs::{LogDirs, LogDirsInfo, ShardClosed};
+pub use dirs::{LockedDirs, LogDirs, LogDirsInfo, ShardClosed};
 pub use error::{AppendError, OpenError, ReadError};
 pub use handover::{HandedOver, ReleaseError};
 pub use leader_epochs::LeaderEpochs;

@@ -27,7 +27,7 @@ async fn open_with(cluster_id: Option<&str>, node_id: i32) -> Result<Rc<Controll
     fs::sync_dir(Path::new("/")).await.unwrap();
     let set = vec![format!("node.id={node_id}")];
     let broker = Rc::new(BrokerConfig::load(&Sources { set, ..Sources::default() }).unwrap().config);
-    let config = ControllerConfig { broker, cluster_id: cluster_id.map(str::to_owned), shard_count: 2 };
+    let config = ControllerConfig { broker, cluster_id: cluster_id.map(str::to_owned), shard_count: 2, first_records: Vec::new() };
     let controller = Controller::open_with(Path::new(DIR), config, SNAPSHOT_BYTES).await?;
     let registration = crate::controller::BrokerRegistration {
         node: crate::types::NodeId(node_id),
