@@ -13,6 +13,7 @@ pub mod api;
 pub mod cli;
 pub mod config;
 pub mod controller;
+pub mod kafka;
 pub mod log;
 pub mod rt;
 pub mod server;

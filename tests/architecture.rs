@@ -12,17 +12,28 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("rt", &["types", "config"]),
     ("log", &["types", "config", "wire", "rt"]),
     ("controller", &["types", "config", "wire", "rt"]),
+    ("kafka", &["types", "config", "wire", "rt", "log", "controller"]),
     ("shard", &["types", "config", "wire", "rt", "log", "controller", "api", "admin"]),
     ("api", &["types", "config", "wire", "rt", "log", "controller", "shard"]),
     // Shards count into `admin::metrics`; admin knows no shard.
     ("admin", &["types", "config", "wire", "rt", "log", "controller"]),
-    ("server", &["types", "config", "wire", "rt", "log", "controller", "shard", "api", "admin"]),
-    ("cli", &["types", "config", "wire", "rt", "log", "controller", "shard", "api", "admin", "server"]),
+    ("server", &["types", "config", "wire", "rt", "log", "controller", "kafka", "shard", "api", "admin"]),
+    ("cli", &["types", "config", "wire", "rt", "log", "controller", "kafka", "shard", "api", "admin", "server"]),
 ];
 
 /// Folders and files of the pure ring: no task, no clock, no I/O.
-const PURE: &[&str] =
-    &["types", "config", "wire", "log/format", "controller/record", "controller/record.rs", "controller/image", "controller/image.rs"];
+const PURE: &[&str] = &[
+    "types",
+    "config",
+    "wire",
+    "log/format",
+    "controller/record",
+    "controller/record.rs",
+    "controller/image",
+    "controller/image.rs",
+    "kafka/cluster.rs",
+    "kafka/snapshot.rs",
+];
 
 /// Folders that start the process and so may read files and the environment themselves, before or beside the cores.
 const WORLD: &[&str] = &["rt", "server", "admin", "cli", "main.rs"];

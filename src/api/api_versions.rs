@@ -48,6 +48,8 @@ pub async fn handle(context: &RequestContext, request: ApiVersionsRequest) -> Ap
         finalized_features_epoch: image.version() as i64,
         finalized_features: image
             .features()
+            // A cluster that came from Apache Kafka has features that are not served here; they wait for its way back.
+            .filter(|(name, _)| FEATURES.iter().any(|feature| feature.name == *name))
             .map(|(name, level)| FinalizedFeatureKey { name: name.into(), max_version_level: level, min_version_level: level })
             .collect(),
         ..Default::default()

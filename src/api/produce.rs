@@ -117,7 +117,11 @@ async fn check_all(context: &RequestContext, request: &mut ProduceRequest) -> Ch
 fn find_topic<'a>(image: &'a MetadataImage, version: i16, topic: &TopicProduceData) -> Result<&'a TopicImage, ErrorCode> {
     let found = if version >= 13 { image.topic(topic.topic_id) } else { image.topic_by_name(&topic.name) };
     let missing = if version >= 13 { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
-    found.map(|t| &**t).ok_or(missing)
+    match found {
+        // Only the coordinators write there.
+        Some(topic) if topic.is_internal() => Err(ErrorCode::InvalidTopicException),
+        found => found.map(|t| &**t).ok_or(missing),
+    }
 }
 
 async fn check_one(

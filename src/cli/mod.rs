@@ -4,6 +4,7 @@
 
 mod log;
 mod serve;
+mod storage;
 mod version;
 
 #[cfg(test)]
@@ -26,6 +27,9 @@ struct Arguments {
 enum Command {
     /// Run the broker.
     Serve(serve::ServeArguments),
+    /// Look at log directories, or change them, while no broker runs on them.
+    #[command(subcommand)]
+    Storage(storage::StorageCommand),
     /// Print the version.
     Version,
 }
@@ -36,6 +40,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command.unwrap_or(Command::Serve(arguments.serve)) {
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Storage(command) => storage::run(command),
         Command::Version => version::run(),
     };
     match result {

@@ -11,7 +11,8 @@ use crate::controller::{
     BrokerEndpoint, BrokerRegistration, ConfigResource, Controller, ControllerConfig, ControllerRequest, ControllerResponse, MetadataImage,
     Publication,
 };
-use crate::log::{LogConfig, LogDirs, LogDirsInfo, ShardClosed};
+use crate::kafka::{self, Takeover};
+use crate::log::{LockedDirs, LogConfig, LogDirs, LogDirsInfo, ShardClosed};
 use crate::rt::sync::{Event as Signal, QueueReceiver};
 use crate::rt::{self, Listener, Queue, random_u64, spawn};
 use crate::shard::calls::{Calls, MeshEnds, ReplyTo};
@@ -122,8 +123,10 @@ impl Core {
     async fn start(&self) -> Result<Started, String> {
         let listeners = self.bind().await?;
         let admin = self.bind_admin().await?;
-        let dirs = LogDirs::open(&self.log_config).await.map_err(|e| e.to_string())?;
-        let controller = self.open_controller(&dirs.info()).await?;
+        let locked = LockedDirs::lock(&self.log_config).await.map_err(|e| e.to_string())?;
+        let takeover = self.look_for_kafka(&locked).await?;
+        let dirs = locked.open(&self.log_config).await.map_err(|e| e.to_string())?;
+        let controller = self.open_controller(&dirs.info(), takeover).await?;
         self.recover(&dirs.info()).await?;
         self.open_stores(&dirs.info()).await?;
         let listening: Vec<(String, SocketAddr)> = listeners.iter().map(|(name, _, address)| (name.clone(), *address)).collect();
@@ -160,13 +163,31 @@ impl Core {
         Ok(bound)
     }
 
-    async fn open_controller(&self, dirs: &LogDirsInfo) -> Result<Rc<Controller>, String> {
+    /// Apache Kafka's data, if that is what is in the log directories.
+    async fn look_for_kafka(&self, locked: &LockedDirs) -> Result<Option<Takeover>, String> {
+        let dirs: Vec<_> = self.log_config.log_dirs.iter().cloned().zip(locked.properties().iter().cloned()).collect();
+        if kafka::finish_hand_back(&self.log_config.log_dirs).await.map_err(|e| e.to_string())? {
+            tracing::info!("removed what `ringmill storage to-kafka` had left of its own files");
+        }
+        let takeover = kafka::inspect(&dirs, self.config.node_id).await.map_err(|e| e.to_string())?;
+        if let Some(takeover) = &takeover {
+            tracing::info!("taking over {takeover}");
+        }
+        Ok(takeover)
+    }
+
+    async fn open_controller(&self, dirs: &LogDirsInfo, takeover: Option<Takeover>) -> Result<Rc<Controller>, String> {
+        let metadata_dir = &self.log_config.log_dirs[0];
         let config = ControllerConfig {
             broker: Rc::new((*self.config).clone()),
             cluster_id: Some(dirs.cluster_id().to_string()),
             shard_count: self.shard_count,
+            first_records: takeover.as_ref().map(|takeover| takeover.records.clone()).unwrap_or_default(),
         };
-        let controller = Controller::open(&self.log_config.log_dirs[0], config).await.map_err(|e| e.to_string())?;
+        let controller = Controller::open(metadata_dir, config).await.map_err(|e| e.to_string())?;
+        if let Some(takeover) = takeover {
+            takeover.note(metadata_dir).await.map_err(|e| e.to_string())?;
+        }
         assert!(self.desk.controller.set(Rc::clone(&controller)).is_ok(), "the controller is opened once");
         Ok(controller)
     }

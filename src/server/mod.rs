@@ -7,6 +7,7 @@ mod controller_core;
 mod layout;
 mod mover;
 mod node;
+mod to_kafka;
 
 use crate::config::BrokerConfig;
 use crate::rt::uring;
@@ -14,6 +15,7 @@ pub use layout::Layout;
 pub use node::{Event, Node};
 use std::fmt;
 use std::sync::Arc;
+pub use to_kafka::to_kafka;
 
 /// Why the broker did not start, or stopped by itself; one line for the operator.
 #[derive(Debug)]

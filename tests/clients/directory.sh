@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# A data directory between Apache Kafka and Ringmill: in, written to, out, written to, in again. What a Java client can see of topics,
+# configurations, offsets and records, read uncommitted and committed, must be the same before and after each step.
+. "$(dirname "$0")/../stage.sh"
+kafka="$work/kafka" data="$work/kafka/data" ringmill_dir="$work/ringmill"
+kafka_port="$(free_port)" ringmill_port="$(free_port)"
+kafka_config=(offsets.topic.num.partitions=2 transaction.state.log.num.partitions=2 log.cleaner.backoff.ms=200 log.initial.task.delay.ms=100)
+
+kafka_up() { broker_start kafka "$kafka" "$kafka_port" "${kafka_config[@]}"; }
+ringmill_up() { broker_start ringmill "$ringmill_dir" "$ringmill_port" "log.dirs=$data" "$@"; }
+at_kafka() { local class="$1"; shift; kafka_java "$class" "127.0.0.1:$kafka_port" "$@"; }
+at_ringmill() { local class="$1"; shift; kafka_java "$class" "127.0.0.1:$ringmill_port" "$@"; }
+same() { cmp "$1" "$2" || { diff "$1" "$2" | head -20; return 1; }; [ -s "$1" ]; }
+sums() { (cd "$data" && find __cluster_metadata-0 __consumer_offsets-* __transaction_state-* meta.properties -type f | sort | xargs sha256sum); }
+
+kafka_writes() {
+  at_kafka DirectoryWriter everything
+  at_kafka DirectoryDump "$work/kafka.1"
+  # The dump is of something: an aborted record that only read_uncommitted shows, an open transaction, a trimmed start, a compacted gap.
+  grep -q 'read_uncommitted trimmed-0 from 1234 to 3000' "$work/kafka.1"
+  grep -q "configs BROKER '' .*log.retention.ms=691200000" "$work/kafka.1"
+  local all committed
+  all="$(sed -n '/^read_uncommitted transactions-0/,/^read_uncommitted transactions-1/p' "$work/kafka.1" | wc -l)"
+  committed="$(sed -n '/^read_committed transactions-0/,/^read_committed transactions-1/p' "$work/kafka.1" | wc -l)"
+  echo "transactions-0: $all lines uncommitted, $committed committed"
+  [ "$all" -gt $((committed + 30)) ] && [ "$committed" -gt 30 ]
+}
+ringmill_shows_the_same() {
+  grep "taking over Apache Kafka's data" "$ringmill_dir/log"
+  at_ringmill DirectoryDump "$work/ringmill.1"
+  same "$work/kafka.1" "$work/ringmill.1"
+}
+ringmill_writes() {
+  at_ringmill DirectoryWriter more born-here
+  at_ringmill DirectoryDump "$work/ringmill.2"
+  grep -q '^read_uncommitted born-here-1 from 0 to 150' "$work/ringmill.2"
+}
+kafkas_own_is_untouched() { sums | diff "$work/sums" -; }
+given_back() {
+  "$ringmill" storage to-kafka "$data"
+  ls -la "$data"
+  ! ls "$data"/ringmill-* 2> /dev/null
+}
+dump_log_is_content() {
+  local logs
+  logs="$(find "$data" -name '*.log' -size +0 -not -path '*__*' | sort | paste -sd,)"
+  kafka_tool kafka-dump-log --deep-iteration --files "$logs" > "$work/dump-log" 2>&1
+  ! grep -iE 'isvalid: false|exception|mismatch|corrupt' "$work/dump-log"
+  [ "$(grep -c '^| offset' "$work/dump-log")" -gt 4000 ]
+}
+kafka_shows_the_same() {
+  at_kafka DirectoryDump "$work/kafka.2"
+  same "$work/ringmill.2" "$work/kafka.2"
+  ! ls -d "$data"/*-stray 2> /dev/null
+}
+kafka_writes_more() {
+  at_kafka DirectoryWriter more born-there
+  at_kafka DirectoryDump "$work/kafka.3"
+}
+ringmill_shows_the_same_again() {
+  at_ringmill DirectoryDump "$work/ringmill.3"
+  same "$work/kafka.3" "$work/ringmill.3"
+}
+
+kafka_up || exit 1
+test_case "Kafka writes all there is" kafka_writes
+broker_stop "$kafka"
+sums > "$work/sums"
+ringmill_up || exit 1
+test_case "Ringmill takes it over and shows the same" ringmill_shows_the_same
+test_case "Ringmill writes more" ringmill_writes
+broker_kill "$ringmill_dir"
+test_case "Kafka's metadata and internal topics are untouched" kafkas_own_is_untouched
+test_case "a killed Ringmill's directory is given back" given_back
+test_case "kafka-dump-log is content" dump_log_is_content
+kafka_up || exit 1
+test_case "Kafka shows the same" kafka_shows_the_same
+test_case "Kafka writes more" kafka_writes_more
+broker_stop "$kafka"
+ringmill_up || exit 1
+test_case "Ringmill takes it over again and shows the same" ringmill_shows_the_same_again
+broker_stop "$ringmill_dir"
+finish
