@@ -27,6 +27,7 @@ const PURE: &[&str] = &[
     "config",
     "wire",
     "log/format",
+    "log/inspect",
     "controller/record",
     "controller/record.rs",
     "controller/image",

@@ -39,12 +39,12 @@ pub fn main() -> ExitCode {
     // Wrong usage ends here: clap says what is wrong and exits with 2.
     let arguments = Arguments::parse();
     let result = match arguments.command.unwrap_or(Command::Serve(arguments.serve)) {
-        Command::Serve(arguments) => serve::run(arguments),
+        Command::Serve(arguments) => serve::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::Storage(command) => storage::run(command),
-        Command::Version => version::run(),
+        Command::Version => version::run().map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("ringmill: {error}");
             ExitCode::FAILURE

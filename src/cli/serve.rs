@@ -1,7 +1,7 @@
 //! `ringmill serve [--config server.properties] [--set key=value]...`: gathers the configuration and runs the broker.
 
 use super::log;
-use crate::config::{BrokerConfig, Notice, Sources};
+use crate::config::{BrokerConfig, Loaded, Notice, Sources};
 use crate::server;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -20,13 +20,18 @@ pub(super) struct ServeArguments {
 /// Serves until the broker is told to stop.
 pub(super) fn run(arguments: ServeArguments) -> Result<(), Box<dyn Error>> {
     log::start()?;
-    let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let file = arguments.config.as_deref().map(read_file).transpose()?;
-    let sources = Sources { file, environment: environment.collect(), set: arguments.set };
-    let loaded = BrokerConfig::load(&sources)?;
+    let loaded = load(&arguments)?;
     loaded.notices.iter().for_each(log_notice);
     server::serve(loaded.config)?;
     Ok(())
+}
+
+/// The configuration that these arguments and the environment make.
+pub(super) fn load(arguments: &ServeArguments) -> Result<Loaded, Box<dyn Error>> {
+    let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let file = arguments.config.as_deref().map(read_file).transpose()?;
+    let sources = Sources { file, environment: environment.collect(), set: arguments.set.clone() };
+    Ok(BrokerConfig::load(&sources)?)
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {

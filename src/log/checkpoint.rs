@@ -80,14 +80,19 @@ pub fn merge(into: &mut Checkpoints, from: Checkpoints) {
     }
 }
 
+/// Whether a file at the root of a log directory is one of these.
+pub fn is_name(name: &str) -> bool {
+    let rest = name.strip_prefix(BASE_NAME);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-') && !rest.contains('.'))
+}
+
 /// All checkpoint files of a log directory, merged, and the names of those beside the base file.
 pub async fn read_all(dir: &Path) -> Result<(Checkpoints, Vec<String>), OpenError> {
     let io = |error| OpenError::Io(dir.to_path_buf(), error);
     let mut merged = Checkpoints::new();
     let mut added = Vec::new();
     for entry in fs::list_dir(dir).await.map_err(io)? {
-        let Some(rest) = entry.name.strip_prefix(BASE_NAME) else { continue };
-        if entry.is_dir || !(rest.is_empty() || rest.starts_with('-') && !rest.contains('.')) {
+        if entry.is_dir || !is_name(&entry.name) {
             continue;
         }
         let path = dir.join(&entry.name);
@@ -100,7 +105,7 @@ pub async fn read_all(dir: &Path) -> Result<(Checkpoints, Vec<String>), OpenErro
             Some(found) => merge(&mut merged, found),
             None => return Err(OpenError::Damaged(path, "the checkpoint file does not verify".into())),
         }
-        if !rest.is_empty() {
+        if entry.name != BASE_NAME {
             added.push(entry.name);
         }
     }

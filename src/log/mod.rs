@@ -15,6 +15,7 @@ mod error;
 pub mod format;
 mod handover;
 mod health;
+pub mod inspect;
 pub mod journal;
 mod kafka_recovery;
 mod leader_epochs;

@@ -43,7 +43,8 @@ pub async fn read_state(dir: &Path, shard: ShardId) -> Result<Option<JournalStat
     state.map(Some).ok_or_else(|| OpenError::Damaged(path, "the journal's epoch cannot be read".into()))
 }
 
-fn parse_state(text: &str) -> Option<JournalState> {
+/// The state's file, as text.
+pub fn parse_state(text: &str) -> Option<JournalState> {
     let mut lines = text.lines();
     if lines.next() != Some("version=1") {
         return None;
@@ -80,7 +81,8 @@ pub async fn list(dir: &Path) -> Result<BTreeMap<ShardId, BTreeMap<usize, u64>>,
     Ok(journals)
 }
 
-fn parse_name(name: &str) -> Option<(ShardId, Option<usize>)> {
+/// A journal's shard and, for a ring's file, its number.
+pub fn parse_name(name: &str) -> Option<(ShardId, Option<usize>)> {
     let rest = name.strip_prefix(PREFIX)?;
     match rest.split_once('-') {
         None => Some((ShardId(rest.parse().ok()?), None)),

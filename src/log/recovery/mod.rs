@@ -5,7 +5,7 @@
 //! journal starts a new epoch. A crash on the way does it all again: what is in a segment already is passed over.
 
 mod replay;
-mod summary;
+pub(super) mod summary;
 
 use super::dir::LogDir;
 use super::health::DirHealth;

@@ -5,6 +5,7 @@
 
 pub mod files;
 pub mod lru;
+pub mod neighbours;
 pub mod scan;
 
 use super::TopicLogConfig;

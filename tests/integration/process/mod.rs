@@ -4,4 +4,5 @@ mod disk_full;
 mod kill;
 mod lifecycle;
 mod refusals;
+mod storage;
 mod strictness;
