@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// Longer than any stall that a run should survive.
-const REPLY_TIME_MAX: Duration = Duration::from_secs(20);
+const REPLY_TIME_MAX: Duration = Duration::from_secs(60);
 const CREATE_TOPICS_VERSION: i16 = 7;
 
 /// A connection. Its receive buffer is used again once the last frame given out of it is dropped.

@@ -30,6 +30,9 @@ pub struct Arguments {
     partitions: usize,
     #[arg(long, default_value_t = 10)]
     connections: usize,
+    /// Each connection produces to its share of the partitions, not to all of them.
+    #[arg(long)]
+    shared: bool,
     /// Requests each second, over all connections.
     #[arg(long, default_value_t = 2000.0)]
     rate: f64,
@@ -82,7 +85,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     let mut connections = Vec::new();
     for index in 0..arguments.connections {
-        connections.push((Client::connect(&arguments.broker)?.split()?, shape.frames(arguments.partitions, index)?));
+        let frames = if arguments.shared {
+            shape.frames_shared(index, arguments.connections)?
+        } else {
+            shape.frames(arguments.partitions, index)?
+        };
+        connections.push((Client::connect(&arguments.broker)?.split()?, frames));
     }
     let interval = Duration::from_secs_f64(arguments.connections as f64 / arguments.rate);
     let requests = |seconds: f64| (seconds / interval.as_secs_f64()) as u32;

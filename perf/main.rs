@@ -7,12 +7,14 @@
 // Clocks, threads and sockets are the runtime's in the broker; this is none.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
+mod catch_up;
 mod client;
 mod consume;
 mod latency;
 mod payload;
 mod process;
 mod produce;
+mod reader;
 mod report;
 mod start;
 mod table;
@@ -39,6 +41,8 @@ enum Command {
     Latency(latency::Arguments),
     /// Reads a topic from its start, over and over, as fast as it comes.
     Consume(consume::Arguments),
+    /// Acks and reads at the end of a log, alone and beside a reader of what is on the disk.
+    CatchUp(catch_up::Arguments),
     /// Starts a broker: time to the first ack, then memory and CPU at rest. Leaves it running and prints its process id.
     Start(start::Arguments),
     /// A table from lines of variant, round, scenario, metric and value.
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         Command::Produce(arguments) => produce::run(&arguments),
         Command::Latency(arguments) => latency::run(&arguments),
         Command::Consume(arguments) => consume::run(&arguments),
+        Command::CatchUp(arguments) => catch_up::run(&arguments),
         Command::Start(arguments) => start::run(&arguments),
         Command::Table(arguments) => table::run(&arguments),
     };

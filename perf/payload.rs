@@ -13,8 +13,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const VERSION: i16 = 12;
 /// Where the correlation id stands in a frame: behind size, key and version.
 const CORRELATION_ID_AT: std::ops::Range<usize> = 8..12;
-/// How long a new topic may take to be led.
-const PRIME_TIME_MAX: Duration = Duration::from_secs(30);
+/// Requests under way while a topic is filled.
+const FILL_IN_FLIGHT: usize = 5;
+/// How long a new topic may take to be led: ten thousand partitions keep Kafka busy for a while.
+const PRIME_TIME_MAX: Duration = Duration::from_secs(180);
+const PRIMES_IN_FLIGHT: usize = 32;
 
 /// A produce request of one batch for one partition.
 #[derive(Clone)]
@@ -42,12 +45,27 @@ pub struct Shape<'a> {
     pub acks: i16,
 }
 
+impl<'a> Shape<'a> {
+    /// Batches of a producer that lingers a little.
+    pub fn lingering(topic: &'a str, partitions: usize) -> Shape<'a> {
+        Shape { topic, partitions, batch_bytes: 64 << 10, record_bytes: 1000, acks: 1 }
+    }
+}
+
 impl Shape<'_> {
     /// Requests to send in turn: at least one for each partition, at least `count`, in the order of partitions from `first` on.
     pub fn frames(&self, count: usize, first: usize) -> Result<Vec<ProduceFrame>> {
         let mut random = Random(first as u64 + 1);
         let rounds = count.div_ceil(self.partitions).max(1);
         (0..rounds * self.partitions).map(|index| self.frame((first + index) % self.partitions, &mut random)).collect()
+    }
+
+    /// As [`Self::frames`], for every `of`th partition from `first` on: so connections share the partitions out among them, and each
+    /// partition's turn comes at the same distance.
+    pub fn frames_shared(&self, first: usize, of: usize) -> Result<Vec<ProduceFrame>> {
+        let mut random = Random(first as u64 + 1);
+        let first = first % self.partitions;
+        (first..self.partitions).step_by(of).map(|partition| self.frame(partition, &mut random)).collect()
     }
 
     fn frame(&self, partition: usize, random: &mut Random) -> Result<ProduceFrame> {
@@ -86,15 +104,49 @@ pub fn outcome(response: Bytes) -> Result<(i32, ErrorCode)> {
 pub fn prime(client: &mut Client, topic: &str, partitions: usize) -> Result<()> {
     let shape = Shape { topic, partitions, batch_bytes: 0, record_bytes: 1, acks: -1 };
     let start = Instant::now();
-    for frame in shape.frames(partitions, 0)? {
-        loop {
-            client.send(&frame.bytes)?;
-            match outcome(client.receive()?)?.1 {
-                ErrorCode::None => break,
-                error if start.elapsed() > PRIME_TIME_MAX => return Err(format!("producing to {topic}: {error:?}").into()),
-                _ => std::thread::sleep(Duration::from_millis(5)),
+    let mut missing = shape.frames(partitions, 0)?;
+    while !missing.is_empty() {
+        let mut refused = Vec::new();
+        for some in missing.chunks(PRIMES_IN_FLIGHT) {
+            for frame in some {
+                client.send(&frame.bytes)?;
+            }
+            for frame in some {
+                match outcome(client.receive()?)?.1 {
+                    ErrorCode::None => {}
+                    error if start.elapsed() > PRIME_TIME_MAX => return Err(format!("producing to {topic}: {error:?}").into()),
+                    _ => refused.push(frame.clone()),
+                }
             }
         }
+        if !refused.is_empty() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        missing = refused;
+    }
+    Ok(())
+}
+
+/// Makes a topic and produces about `bytes` to it.
+pub fn fill(broker: &str, shape: &Shape, bytes: u64, configs: &[(String, String)]) -> Result<()> {
+    let mut client = Client::connect(broker)?;
+    client.create_topic(shape.topic, shape.partitions, configs)?;
+    prime(&mut client, shape.topic, shape.partitions)?;
+    let frames = shape.frames(0, 0)?;
+    let (mut filled, mut under_way) = (0, 0);
+    for frame in frames.iter().cycle() {
+        while under_way > 0 && (under_way >= FILL_IN_FLIGHT || filled >= bytes) {
+            match outcome(client.receive()?)?.1 {
+                ErrorCode::None => under_way -= 1,
+                error => return Err(format!("filling {}: {error:?}", shape.topic).into()),
+            }
+        }
+        if filled >= bytes {
+            break;
+        }
+        client.send(&frame.bytes)?;
+        filled += frame.batch_bytes;
+        under_way += 1;
     }
     Ok(())
 }

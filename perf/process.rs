@@ -12,6 +12,8 @@ pub struct Usage {
     pub cpu_seconds: f64,
     /// Handed to the block layer by this process, or dirtied in the page cache for it.
     pub written_bytes: f64,
+    /// Fetched from the block layer for this process.
+    pub read_bytes: f64,
     pub rss_mib: f64,
     pub rss_max_mib: f64,
 }
@@ -28,6 +30,7 @@ impl Usage {
         Ok(Usage {
             cpu_seconds: (ticks(11) + ticks(12)) / TICKS_PER_SECOND,
             written_bytes: number_after(&read("io")?, "\nwrite_bytes:"),
+            read_bytes: number_after(&read("io")?, "\nread_bytes:"),
             rss_mib: number_after(&status, "\nVmRSS:") / 1024.0,
             rss_max_mib: number_after(&status, "\nVmHWM:") / 1024.0,
         })

@@ -15,6 +15,9 @@ pub struct Arguments {
     /// Where to write all values as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Also a table of each scenario's values as multiples of this scenario's, within each variant.
+    #[arg(long)]
+    per: Option<String>,
     /// Only these metrics; all without it.
     #[arg(long, value_delimiter = ',')]
     metrics: Vec<String>,
@@ -49,7 +52,29 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     let shown = |row: &&Row| arguments.metrics.is_empty() || arguments.metrics.contains(&row.metric);
     print!("{}", markdown(&variants, &arguments.of, rows.iter().filter(shown))?);
+    if let Some(base) = &arguments.per {
+        print!("\n{}", multiples(&variants, base, &rows, shown)?);
+    }
     Ok(())
+}
+
+/// Medians of every scenario but `base`, divided by those of `base`.
+fn multiples(variants: &[String], base: &str, rows: &[Row], shown: impl Fn(&&Row) -> bool) -> Result<String> {
+    let mut out = format!("| scenario ÷ {base} | metric |");
+    variants.iter().try_for_each(|variant| write!(out, " {variant} |"))?;
+    writeln!(out, "\n|---|---|{}", "---:|".repeat(variants.len()))?;
+    for row in rows.iter().filter(shown).filter(|row| row.scenario != base) {
+        let Some(base) = rows.iter().find(|other| other.scenario == base && other.metric == row.metric) else { continue };
+        write!(out, "| {} | {} |", row.scenario, row.metric)?;
+        for variant in variants {
+            match (row.values.get(variant), base.values.get(variant)) {
+                (Some(values), Some(base)) if median(base) != 0.0 => write!(out, " {:.2} |", median(values) / median(base))?,
+                _ => write!(out, " |")?,
+            }
+        }
+        out.push('\n');
+    }
+    Ok(out)
 }
 
 fn markdown<'a>(variants: &[String], of: &str, rows: impl Iterator<Item = &'a Row>) -> Result<String> {

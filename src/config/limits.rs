@@ -94,6 +94,12 @@ pub const REQUESTS_IN_FLIGHT_PER_CONNECTION: usize = 256;
 /// Responses collected into one send.
 pub const SEND_BATCH_BYTES: usize = 256 << 10;
 
+/// How many sixteenths of a shard's memory produce requests under way may hold, answers from memory, and all other requests; background work has
+/// four (`log::MemoryBudget`). The three that are left are for tails, which must move on for the rest to be freed.
+pub const PRODUCE_MEMORY_SIXTEENTHS: u64 = 6;
+pub const RESPONSE_MEMORY_SIXTEENTHS: u64 = 2;
+pub const RESERVE_MEMORY_SIXTEENTHS: u64 = 1;
+
 /// Messages between two cores that may be under way one way; senders wait beyond it.
 pub const MESH_MESSAGES_PER_PAIR: usize = 1024;
 

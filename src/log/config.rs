@@ -18,7 +18,9 @@ pub struct LogConfig {
     pub tail_bytes_max: u64,
     /// A partition's tail is written to its segment once it holds this much.
     pub tail_flush_bytes: u64,
-    /// Size of one file of a journal's ring, a multiple of 64 KiB. A batch larger than half of it goes straight to its segment.
+    /// A partition with so many bytes on their way to the journal writes them to its segment instead. At most half of a journal's file.
+    pub bypass_bytes: u64,
+    /// Size of one file of a journal's ring, a multiple of 64 KiB.
     pub journal_file_bytes: u64,
     /// Journal size after the first start, per log directory.
     pub journal_bytes_initial: u64,
@@ -43,6 +45,7 @@ impl LogConfig {
             cluster_id: None,
             tail_bytes_max: 256 << 20,
             tail_flush_bytes: 1 << 20,
+            bypass_bytes: 256 << 10,
             journal_file_bytes: 8 << 20,
             journal_bytes_initial: 16 << 20,
             journal_bytes_max: 512 << 20,

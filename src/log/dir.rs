@@ -2,7 +2,7 @@
 
 use super::health::DirHealth;
 use super::journal::Journal;
-use super::memory::Memory;
+use super::memory::MemoryBudget;
 use super::segment::files::Files;
 use super::unlinks::Unlinks;
 use super::{LogConfig, PartitionLog};
@@ -18,7 +18,7 @@ pub struct LogDir {
     /// `None` while journals are replayed: then only segments make anything durable.
     pub journal: Option<Rc<Journal>>,
     pub files: Rc<Files>,
-    pub memory: Rc<Memory>,
+    pub memory: Rc<MemoryBudget>,
     pub config: Rc<LogConfig>,
     /// Partitions with batches that are not yet durable in a segment.
     pub dirty: RefCell<BTreeMap<TopicPartitionId, Rc<PartitionLog>>>,
@@ -34,7 +34,7 @@ impl LogDir {
     pub fn new(
         health: Rc<DirHealth>,
         journal: Option<Rc<Journal>>,
-        shared: (Rc<Files>, Rc<Memory>, Rc<LogConfig>),
+        shared: (Rc<Files>, Rc<MemoryBudget>, Rc<LogConfig>),
         flushes: QueueSender<Rc<PartitionLog>>,
     ) -> LogDir {
         let (files, memory, config) = shared;

@@ -11,10 +11,11 @@ use super::format::{
     SegmentFileKind, SegmentIndexes, decode_offset_checkpoint, decode_producer_snapshot, encode_leader_epoch_checkpoint,
     encode_producer_snapshot,
 };
+use super::found::Found;
 use super::producer::ProducerStates;
 use super::segment::files::Files;
 use super::segment::path;
-use super::segment::scan::scan_batches;
+use super::segment::scan::{Source, scan_batches};
 use super::{OpenError, TopicLogConfig, metadata};
 use crate::config::limits::KAFKA_CHECKPOINT_BYTES_MAX;
 use crate::rt::fs::{self, DirEntry};
@@ -174,7 +175,7 @@ impl Recovery {
             let ended = RecordBatch::split_from(&mut batch.clone()).ok().and_then(|batch| producers.record(&batch));
             aborted.extend(ended.and_then(|ended| ended.aborted_transaction()));
         };
-        let end = scan_batches(file, 0, size, base, visit).await.map_err(|error| OpenError::Io(self.dir.clone(), error))?;
+        let end = scan_batches(Source::File(file), 0, size, base, visit).await.map_err(|error| OpenError::Io(self.dir.clone(), error))?;
         let position = misfit.unwrap_or(end.position);
         let why = || end.stop.as_ref().map_or_else(|| "an offset that is out of the segment's range".into(), ToString::to_string);
         let bad = (position < size).then(why);
@@ -230,7 +231,8 @@ impl Recovery {
         let snapshot = path(&self.dir, log_end, SegmentFileKind::ProducerSnapshot);
         let contents = encode_producer_snapshot(self.producers.to_snapshot());
         fs::write_file(&snapshot, &contents).await.map_err(|error| OpenError::Io(snapshot, error))?;
-        let known = metadata::read_epochs(&self.dir, &self.listing, log_end).await?;
+        let found = Found::look(&self.dir).await.map_err(|error| self.io(error))?;
+        let known = metadata::read_epochs(&found, log_end).await?;
         let mut entries: Vec<EpochEntry> = known.entries().to_vec();
         for (&epoch, &start_offset) in &self.epochs {
             if entries.last().is_none_or(|last| last.epoch < epoch && last.start_offset < start_offset) {

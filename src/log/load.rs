@@ -6,14 +6,14 @@
 
 use super::checkpoint::Checkpoint;
 use super::dir::LogDir;
-use super::format::{OffsetIndex, SegmentFile, SegmentFileKind, TimeIndex, decode_producer_snapshot};
+use super::format::{LEADER_EPOCH_CHECKPOINT, OffsetIndex, SegmentFile, SegmentFileKind, TimeIndex, decode_producer_snapshot};
+use super::found::Found;
 use super::partition::{PartitionLog, State, remove_leftovers};
 use super::producer::ProducerStates;
 use super::segment::files::Files;
-use super::segment::scan::{HeaderWalk, ScanEnd, scan_batches};
+use super::segment::scan::{HeaderWalk, ScanEnd, Source, scan_batches};
 use super::segment::{MaxTimestamp, Segment, path};
 use super::{OpenError, TopicLogConfig, metadata, plain};
-use crate::rt::fs::DirEntry;
 use crate::rt::{AlignedBuffer, File, SharedFile, fs, wall_clock};
 use crate::types::{LeaderEpoch, Offset, Timestamp, TopicPartitionId};
 use crate::wire::records::{BatchHeader, HEADER_SIZE, RecordBatch};
@@ -50,40 +50,37 @@ pub async fn load(
 ) -> Result<Rc<PartitionLog>, OpenError> {
     let partition_dir = dir.path_of(topic, id.partition);
     let io = |error| OpenError::Io(partition_dir.clone(), error);
-    let mut listing = match fs::list_dir(&partition_dir).await {
-        Ok(listing) => listing,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(io(error)),
-    };
-    let mut found = None;
-    if !listing.is_empty() {
-        check_not_damaged(&partition_dir, &listing).await?;
-        found = metadata::read_topic_id(&partition_dir).await?;
-        if found.is_some_and(|found| found != id.topic_id) {
+    let mut found = Found::look(&partition_dir).await.map_err(io)?;
+    let mut found_id = None;
+    if !found.listing.is_empty() {
+        check_not_damaged(&partition_dir, &found).await?;
+        found_id = metadata::found_topic_id(&found).await?;
+        if found_id.is_some_and(|found_id| found_id != id.topic_id) {
             metadata::set_aside(dir.health.path(), topic, id.partition).await?;
-            (listing, found) = (Vec::new(), None);
+            (found, found_id) = (Found::nothing(&partition_dir), None);
         }
     }
-    remove_leftovers(&partition_dir, &listing);
-    let fresh = listing.is_empty();
+    remove_leftovers(&partition_dir, &found.listing);
+    let fresh = found.listing.is_empty();
     if fresh {
         fs::create_dir_all(&partition_dir).await.map_err(io)?;
     }
-    if found.is_none() {
+    if found_id.is_none() {
         metadata::write(&partition_dir, id.topic_id).await?;
     }
     let producer_expiration_ms = dir.config.producer_id_expiration_ms;
-    let loader = Loader { dir: partition_dir, listing, config: Rc::clone(&config), now: wall_clock(), producer_expiration_ms };
+    let loader = Loader { dir: partition_dir, found, config: Rc::clone(&config), now: wall_clock(), producer_expiration_ms };
+    let epochs_on_disk = loader.found.has(LEADER_EPOCH_CHECKPOINT);
     let (state, snapshot, epochs_changed) = loader.state(expectation).await?;
     let has_aborted = !loader.offsets_of(SegmentFileKind::TxnIndex).is_empty();
     let log = PartitionLog::new(Rc::clone(dir), id, topic, config, state, !fresh);
-    log.note_loaded(snapshot, epochs_changed);
+    log.note_loaded(snapshot, epochs_changed, epochs_on_disk);
     log.note_aborted(has_aborted);
     Ok(log)
 }
 
-async fn check_not_damaged(dir: &Path, listing: &[DirEntry]) -> Result<(), OpenError> {
-    if !listing.iter().any(|entry| entry.name == DAMAGED_NAME) {
+async fn check_not_damaged(dir: &Path, found: &Found) -> Result<(), OpenError> {
+    if !found.has(DAMAGED_NAME) {
         return Ok(());
     }
     let path = dir.join(DAMAGED_NAME);
@@ -116,7 +113,7 @@ async fn rewrite(file: &File, from: u64, end: u64) -> io::Result<()> {
 
 struct Loader {
     dir: PathBuf,
-    listing: Vec<DirEntry>,
+    found: Found,
     config: Rc<TopicLogConfig>,
     now: Timestamp,
     producer_expiration_ms: i64,
@@ -176,7 +173,7 @@ impl Loader {
         segments.push(active.segment);
         let log_start = expectation.checkpoint.log_start.max(bases[0]).min(active.log_end);
         let mut state = State::new(segments, log_start, active.log_end);
-        state.epochs = metadata::read_epochs(&self.dir, &self.listing, active.log_end).await?;
+        state.epochs = metadata::read_epochs(&self.found, active.log_end).await?;
         let mut epochs_changed = false;
         for (epoch, offset) in active.scanned.epochs {
             // A scan may begin within an epoch that the checkpoint has from its start.
@@ -195,7 +192,7 @@ impl Loader {
         let mut scanned = Scanned::default();
         for offset in self.offsets_of(SegmentFileKind::ProducerSnapshot).into_iter().rev() {
             let path = path(&self.dir, offset, SegmentFileKind::ProducerSnapshot);
-            let bytes = fs::read_file(&path, SNAPSHOT_BYTES_MAX).await.map_err(|error| self.io(error))?;
+            let bytes = self.read(offset, SegmentFileKind::ProducerSnapshot, SNAPSHOT_BYTES_MAX).await?;
             match decode_producer_snapshot(&bytes) {
                 Ok(entries) => {
                     scanned.producers = ProducerStates::from_snapshot(&entries, self.now, self.producer_expiration_ms);
@@ -214,7 +211,7 @@ impl Loader {
                 let file =
                     Files::open_writer(&path(&self.dir, segment.base, SegmentFileKind::Log)).await.map_err(|error| self.io(error))?;
                 let visit = |header: &BatchHeader, _, batch: &Bytes| scanned.add(header, batch);
-                scan_batches(&file, 0, segment.size, segment.base, visit).await.map_err(|error| self.io(error))?;
+                scan_batches(Source::File(&file), 0, segment.size, segment.base, visit).await.map_err(|error| self.io(error))?;
             }
         }
         scanned.epochs.clear();
@@ -223,17 +220,26 @@ impl Loader {
 
     /// Offsets of the live files of a kind, ascending.
     fn offsets_of(&self, kind: SegmentFileKind) -> Vec<Offset> {
-        let files = self.listing.iter().filter_map(|entry| SegmentFile::parse(&entry.name));
+        let files = self.found.listing.iter().filter_map(|entry| SegmentFile::parse(&entry.name));
         files.filter(|file| *file == SegmentFile::live(file.base_offset, kind)).map(|file| file.base_offset).collect()
     }
 
     fn len_of(&self, base: Offset, kind: SegmentFileKind) -> u64 {
         let name = SegmentFile::live(base, kind).to_string();
-        self.listing.iter().find(|entry| entry.name == name).map_or(0, |entry| entry.len)
+        self.found.listing.iter().find(|entry| entry.name == name).map_or(0, |entry| entry.len)
     }
 
     fn io(&self, error: io::Error) -> OpenError {
         OpenError::Io(self.dir.clone(), error)
+    }
+
+    async fn read(&self, base: Offset, kind: SegmentFileKind, len_max: u64) -> Result<Bytes, OpenError> {
+        self.found.read(&SegmentFile::live(base, kind).to_string(), len_max).await.map_err(|error| self.io(error))
+    }
+
+    /// A whole log file that is small.
+    fn small_log(&self, base: Offset) -> Option<Bytes> {
+        self.found.contents(&SegmentFile::live(base, SegmentFileKind::Log).to_string())
     }
 
     async fn sealed(&self, base: Offset) -> Result<Segment, OpenError> {
@@ -264,7 +270,7 @@ impl Loader {
         for (kind, bytes) in
             [(SegmentFileKind::OffsetIndex, rebuilt.index.offsets.bytes()), (SegmentFileKind::TimeIndex, rebuilt.index.times.bytes())]
         {
-            plain::write(&path(&self.dir, segment.base, kind), bytes).await.map_err(|error| self.io(error))?;
+            plain::write(&self.dir, &SegmentFile::live(segment.base, kind).to_string(), bytes).await.map_err(|error| self.io(error))?;
         }
         let (offsets, times) = (rebuilt.index.offsets.bytes().len(), rebuilt.index.times.bytes().len());
         rebuilt.index.persisted(segment.base, offsets, times);
@@ -280,9 +286,17 @@ impl Loader {
             return Ok(Active { segment, log_end: base, scanned });
         }
         let log = path(&self.dir, base, SegmentFileKind::Log);
-        let file = SharedFile::open(&log).await.map_err(|error| self.io(error))?;
+        let small = self.small_log(base);
+        let file = match small {
+            Some(_) => None,
+            None => Some(SharedFile::open(&log).await.map_err(|error| self.io(error))?),
+        };
+        let walk_from = |position| match (&small, &file) {
+            (None, Some(file)) => HeaderWalk::new(file, position, size),
+            (small, _) => HeaderWalk::in_memory(small.clone().unwrap_or_default(), position),
+        };
         let position = self.resume_from_disk(&mut segment, size, Offset(i64::MAX)).await?;
-        let mut walk = HeaderWalk::new(&file, position, size);
+        let mut walk = walk_from(position);
         let mut log_end = base;
         let walked = async {
             while let Some((header, _, size)) = walk.next().await? {
@@ -297,13 +311,9 @@ impl Loader {
             return self.active_scanned(base, expectation, scanned).await;
         }
         segment.written = size;
-        segment.first_timestamp = self.first_timestamp(&file, size).await?;
+        let first = walk_from(0).next().await.map_err(|error| self.io(error))?;
+        segment.first_timestamp = first.map(|(header, _, _)| header.max_timestamp);
         Ok(Active { segment, log_end, scanned })
-    }
-
-    async fn first_timestamp(&self, file: &SharedFile, size: u64) -> Result<Option<Timestamp>, OpenError> {
-        let first = HeaderWalk::new(file, 0, size).next().await.map_err(|error| self.io(error))?;
-        Ok(first.map(|(header, _, _)| header.max_timestamp))
     }
 
     /// Takes the index entries below `upto` from disk; where the batch of the last one begins. Bad ones count as none.
@@ -334,14 +344,22 @@ impl Loader {
         if self.len_of(base, kind) == 0 {
             return Ok(Bytes::new());
         }
-        fs::read_file(&path(&self.dir, base, kind), INDEX_BYTES_MAX).await.map_err(|error| self.io(error))
+        self.read(base, kind, INDEX_BYTES_MAX).await
     }
 
     /// The last segment after a crash.
     async fn active_scanned(&self, base: Offset, expectation: &Expectation<'_>, scanned: Scanned) -> Result<Active, OpenError> {
         let log = path(&self.dir, base, SegmentFileKind::Log);
-        let file = Files::open_writer(&log).await.map_err(|error| self.io(error))?;
-        let size = file.len().await.map_err(|error| self.io(error))?;
+        let small = self.small_log(base);
+        let opened = match small {
+            Some(_) => None,
+            None => Some(Files::open_writer(&log).await.map_err(|error| self.io(error))?),
+        };
+        let size = self.len_of(base, SegmentFileKind::Log);
+        let source = match (&small, &opened) {
+            (None, Some(file)) => Source::File(file),
+            (small, _) => Source::Memory(small.as_ref().expect("a log is in memory or open")),
+        };
         // Index entries are on disk before a clean stop only with a snapshot, whose offset says how far all was durable then.
         let checkpointed = Some(scanned.producers_end).filter(|offset| *offset > base);
         let start_over = || Active { segment: Segment::new(base, self.now), log_end: base, scanned: scanned.clone() };
@@ -353,7 +371,7 @@ impl Loader {
                 Some(upto) => self.resume_from_disk(&mut active.segment, size, upto).await?,
                 None => 0,
             };
-            end = self.scan(&file, start, size, &mut active).await?;
+            end = self.scan(source, start, size, &mut active).await?;
             if end.position > start || start == 0 {
                 break;
             }
@@ -368,20 +386,28 @@ impl Loader {
         let unsure =
             active.scanned.batches.iter().find(|(offset, _)| *offset >= known_durable).map_or(end.position, |(_, position)| *position);
         if end.position < size || unsure < end.position {
-            rewrite(&file, unsure, end.position).await.map_err(|error| self.io(error))?;
+            let writer;
+            let file = match &opened {
+                Some(file) => file,
+                None => {
+                    writer = Files::open_writer(&log).await.map_err(|error| self.io(error))?;
+                    &writer
+                }
+            };
+            rewrite(file, unsure, end.position).await.map_err(|error| self.io(error))?;
         }
         active.segment.written = end.position;
         if active.segment.first_timestamp.is_none() && end.position > 0 {
-            let first = file.read_at(0, HEADER_SIZE).await.map_err(|error| self.io(error))?;
+            let first = source.read_at(0, HEADER_SIZE).await.map_err(|error| self.io(error))?;
             active.segment.first_timestamp = BatchHeader::read(&first).map(|header| header.max_timestamp);
         }
         Ok(active)
     }
 
-    async fn scan(&self, file: &File, start: u64, size: u64, active: &mut Active) -> Result<ScanEnd, OpenError> {
+    async fn scan(&self, source: Source<'_>, start: u64, size: u64, active: &mut Active) -> Result<ScanEnd, OpenError> {
         let interval = self.config.index_interval_bytes;
         let base = active.segment.base;
-        let scanned = scan_batches(file, start, size, base, |header, position, batch| {
+        let scanned = scan_batches(source, start, size, base, |header, position, batch| {
             active.scanned.batches.push((header.base_offset, position));
             active.segment.append(header, batch.len(), interval);
             active.scanned.add(header, batch);

@@ -19,16 +19,29 @@ const SPACE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Kafka's `producer.id.expiration.check.interval.ms`.
 const PRODUCER_EXPIRY_INTERVAL: Duration = Duration::from_secs(600);
 const FINISHES_AT_ONCE: u64 = 16;
+/// A file is closed when nobody used it for one to two of these.
+const IDLE_FILES_INTERVAL: Duration = Duration::from_secs(10);
 const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Starts all of them; they end when the store closes.
 pub fn start(store: &Rc<LogStore>, flushes: QueueReceiver<Rc<PartitionLog>>) {
     rt::spawn(Queue::Flush, flush_tails(flushes));
+    rt::spawn(Queue::Background, close_idle_files(Rc::downgrade(store)));
     for dir in store.log_dirs() {
         rt::spawn(Queue::Flush, checkpoint_journal(Rc::downgrade(store), Rc::clone(dir)));
         rt::spawn(Queue::Background, watch_health(Rc::downgrade(store), Rc::clone(dir)));
         rt::spawn(Queue::Background, watch_space(Rc::downgrade(store), Rc::clone(dir)));
         rt::spawn(Queue::Background, unlinks::run(Rc::downgrade(store), Rc::clone(dir)));
+    }
+}
+
+/// An idle partition keeps no file open.
+async fn close_idle_files(store: Weak<LogStore>) {
+    loop {
+        rt::sleep(IDLE_FILES_INTERVAL).await;
+        let Some(store) = store.upgrade().filter(|store| !store.is_closing()) else { return };
+        // All log directories of a shard share them.
+        store.log_dirs().iter().take(1).for_each(|dir| dir.files.close_idle());
     }
 }
 
@@ -103,6 +116,22 @@ async fn sync_together(dir: &LogDir, logs: &[Rc<PartitionLog>]) {
 
 /// What a clean stop does with partitions: all in segments, padding cut, indexes and snapshots, all durable. False if it did not succeed.
 pub async fn finish(dir: &Rc<LogDir>, logs: &[Rc<PartitionLog>]) -> bool {
+    finish_with(dir, logs, async |log| log.finish_indexes().await).await
+}
+
+/// What a replay does with partitions: as [`finish`], but few have their indexes written, since a scan of the others is short.
+pub async fn finish_replayed(dir: &Rc<LogDir>, logs: &[Rc<PartitionLog>]) -> bool {
+    finish_with(dir, logs, async |log| log.finish_long_indexes().await).await
+}
+
+async fn finish_with(
+    dir: &Rc<LogDir>,
+    logs: &[Rc<PartitionLog>],
+    indexes: impl AsyncFn(&PartitionLog) -> Result<(), FlushError> + Copy + 'static,
+) -> bool {
+    if logs.is_empty() {
+        return !dir.health.is_offline();
+    }
     let whole = Rc::new(Cell::new(true));
     let check = |result: Result<(), FlushError>, whole: &Cell<bool>| whole.set(whole.get() && result.is_ok());
     for_each(Queue::Flush, logs.to_vec(), FINISHES_AT_ONCE, |log| {
@@ -116,7 +145,7 @@ pub async fn finish(dir: &Rc<LogDir>, logs: &[Rc<PartitionLog>]) -> bool {
     }
     for_each(Queue::Flush, logs.to_vec(), FINISHES_AT_ONCE, |log| {
         let whole = Rc::clone(&whole);
-        async move { check(log.finish_indexes().await, &whole) }
+        async move { check(indexes(&log).await, &whole) }
     })
     .await;
     sync_together(dir, logs).await;
@@ -173,6 +202,7 @@ async fn watch_space(store: Weak<LogStore>, dir: Rc<LogDir>) {
             let waiting: Vec<_> =
                 dir.dirty.borrow().values().filter(|log| log.unwritten_bytes() >= dir.config.tail_flush_bytes).cloned().collect();
             waiting.iter().for_each(|log| log.want_flush());
+            dir.memory.ask_again();
         }
         rt::sleep(SPACE_CHECK_INTERVAL).await;
         let Some(store) = store.upgrade().filter(|store| !store.is_closing()) else { return };

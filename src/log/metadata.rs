@@ -4,9 +4,9 @@ use super::format::{
     DirectoryStage, LEADER_EPOCH_CHECKPOINT, PARTITION_METADATA, PartitionDirectory, decode_leader_epoch_checkpoint,
     decode_partition_metadata, encode_partition_metadata,
 };
+use super::found::Found;
 use super::plain;
 use super::{LeaderEpochs, OpenError};
-use crate::rt::fs::DirEntry;
 use crate::rt::{self, fs};
 use crate::types::{Offset, PartitionIndex, TopicId};
 use std::io;
@@ -26,10 +26,20 @@ pub async fn read_topic_id(partition_dir: &Path) -> Result<Option<TopicId>, Open
     }
 }
 
+/// As [`read_topic_id`], of a directory that was looked at.
+pub async fn found_topic_id(found: &Found) -> Result<Option<TopicId>, OpenError> {
+    if !found.has(PARTITION_METADATA) {
+        return Ok(None);
+    }
+    let bytes = found.read(PARTITION_METADATA, METADATA_BYTES_MAX).await;
+    let bytes = bytes.map_err(|error| OpenError::Io(found.dir().join(PARTITION_METADATA), error))?;
+    Ok(decode_partition_metadata(&bytes).ok())
+}
+
 /// Writes `partition.metadata`; the entry is durable with the partition's first sync, the content perhaps later: then it is written again.
 pub async fn write(partition_dir: &Path, topic_id: TopicId) -> Result<(), OpenError> {
-    let path = partition_dir.join(PARTITION_METADATA);
-    plain::write(&path, encode_partition_metadata(topic_id).as_bytes()).await.map_err(|error| OpenError::Io(path, error))
+    let written = plain::write(partition_dir, PARTITION_METADATA, encode_partition_metadata(topic_id).as_bytes()).await;
+    written.map_err(|error| OpenError::Io(partition_dir.join(PARTITION_METADATA), error))
 }
 
 /// Renames the directory of another incarnation of the topic to a stray's name, as Kafka does; nothing is deleted.
@@ -61,12 +71,12 @@ fn tag() -> u128 {
 }
 
 /// Reads the leader epochs that began below `log_end`.
-pub async fn read_epochs(partition_dir: &Path, listing: &[DirEntry], log_end: Offset) -> Result<LeaderEpochs, OpenError> {
-    if !listing.iter().any(|entry| entry.name == LEADER_EPOCH_CHECKPOINT && entry.len > 0) {
+pub async fn read_epochs(found: &Found, log_end: Offset) -> Result<LeaderEpochs, OpenError> {
+    if !found.listing.iter().any(|entry| entry.name == LEADER_EPOCH_CHECKPOINT && entry.len > 0) {
         return Ok(LeaderEpochs::default());
     }
-    let path = partition_dir.join(LEADER_EPOCH_CHECKPOINT);
-    let bytes = fs::read_file(&path, EPOCHS_BYTES_MAX).await.map_err(|error| OpenError::Io(path.clone(), error))?;
+    let path = found.dir().join(LEADER_EPOCH_CHECKPOINT);
+    let bytes = found.read(LEADER_EPOCH_CHECKPOINT, EPOCHS_BYTES_MAX).await.map_err(|error| OpenError::Io(path.clone(), error))?;
     match decode_leader_epoch_checkpoint(&bytes) {
         Ok(entries) => {
             let mut epochs = LeaderEpochs::from_entries(&entries);

@@ -6,9 +6,9 @@ use super::dirs::ClosedPartition;
 use super::format::{DirectoryStage, PartitionDirectory};
 use super::handover;
 use super::health::DirHealth;
-use super::journal::Journal;
+use super::journal::{Journal, WriteObserver};
 use super::load::{Expectation, load};
-use super::memory::Memory;
+use super::memory::MemoryBudget;
 use super::segment::files::Files;
 use super::{LogConfig, LogDirsInfo, OpenError, PartitionLog, ShardClosed, TopicLogConfig, maintenance, metadata};
 use crate::rt::sync::{Event, QueueSender, oneshot, queue};
@@ -34,8 +34,16 @@ pub struct DirStatus {
 pub struct LogStats {
     pub journal_frames: u64,
     pub journal_bytes: u64,
+    /// Writes to journals under way.
+    pub journal_writing: u64,
     /// Ring files in use, in bytes.
     pub journal_used_bytes: u64,
+    /// All ring files, in bytes.
+    pub journal_size_bytes: u64,
+    pub segment_writes: u64,
+    pub segment_bytes: u64,
+    /// Runs of batches that bypassed the journal.
+    pub bypass_runs: u64,
     pub tail_unwritten_bytes: u64,
     pub tail_cached_bytes: u64,
 }
@@ -43,12 +51,16 @@ pub struct LogStats {
 /// See the module. One per shard, kept in an `Rc`.
 pub struct LogStore {
     shard: ShardId,
-    memory: Rc<Memory>,
+    memory: Rc<MemoryBudget>,
     dirs: Vec<Rc<LogDir>>,
     clean: Vec<bool>,
     checkpoints: Vec<RefCell<Checkpoints>>,
     /// Partition directories by name, with the log directory they are in.
     located: RefCell<BTreeMap<String, usize>>,
+    /// How many of them each log directory has.
+    located_counts: RefCell<Vec<usize>>,
+    /// The open partition that each of them belongs to.
+    holders: RefCell<BTreeMap<String, TopicPartitionId>>,
     partitions: RefCell<BTreeMap<TopicPartitionId, Rc<PartitionLog>>>,
     /// By log directory: what is to be kept in checkpoints of partitions that other shards have taken over.
     departed: RefCell<Vec<Checkpoints>>,
@@ -67,7 +79,7 @@ impl LogStore {
     /// Opens the shard's journals for writing. Every shard's [`super::recover`] must be through.
     pub async fn open(config: LogConfig, info: LogDirsInfo, shard: ShardId) -> Result<Rc<LogStore>, OpenError> {
         let config = Rc::new(config);
-        let (memory, files) = (Rc::new(Memory::new(config.tail_bytes_max)), Rc::new(Files::new(&config)));
+        let (memory, files) = (Rc::new(MemoryBudget::new(config.tail_bytes_max)), Rc::new(Files::new(&config)));
         let (flushes, flush_receiver) = queue();
         let (mut dirs, mut checkpoints, mut located) = (Vec::new(), Vec::new(), BTreeMap::new());
         for (index, dir) in info.dirs.iter().enumerate() {
@@ -79,6 +91,8 @@ impl LogStore {
             let listing = fs::list_dir(&dir.path).await.map_err(|error| OpenError::Io(dir.path.clone(), error))?;
             located.extend(listing.into_iter().filter(|entry| entry.is_dir && is_live(&entry.name)).map(|entry| (entry.name, index)));
         }
+        let mut located_counts = vec![0usize; dirs.len()];
+        located.values().for_each(|index| located_counts[*index] += 1);
         let store = Rc::new(LogStore {
             shard,
             memory,
@@ -86,6 +100,8 @@ impl LogStore {
             clean: info.dirs.iter().map(|dir| dir.clean).collect(),
             checkpoints,
             located: RefCell::new(located),
+            located_counts: RefCell::new(located_counts),
+            holders: RefCell::default(),
             partitions: RefCell::default(),
             departed: RefCell::new(vec![Checkpoints::new(); info.dirs.len()]),
             opening: RefCell::default(),
@@ -126,6 +142,7 @@ impl LogStore {
         self.opening.borrow_mut().remove(&id);
         if let Ok(log) = &result {
             self.partitions.borrow_mut().insert(id, Rc::clone(log));
+            self.holders.borrow_mut().insert(PartitionDirectory::live(topic, partition).to_string(), id);
         }
         self.opened.notify();
         result
@@ -148,9 +165,8 @@ impl LogStore {
 
     /// Ends the log of an earlier topic of the same name whose deletion is still to come: its directory has our name.
     async fn delete_predecessor(&self, id: TopicPartitionId, topic: &str) -> Result<(), OpenError> {
-        let same_name = |log: &&Rc<PartitionLog>| log.id().partition == id.partition && log.id() != id && **log.topic() == *topic;
-        let predecessor = self.partitions.borrow().values().find(same_name).map(|log| log.id());
-        match predecessor {
+        let holder = self.holders.borrow().get(&PartitionDirectory::live(topic, id.partition).to_string()).copied();
+        match holder.filter(|holder| *holder != id && self.partition(*holder).is_some()) {
             Some(predecessor) => self.delete(predecessor, topic).await,
             None => Ok(()),
         }
@@ -162,11 +178,11 @@ impl LogStore {
         if let Some(index) = located.get(&name) {
             return *index;
         }
-        let mut counts = vec![0usize; self.dirs.len()];
-        located.values().for_each(|index| counts[*index] += 1);
+        let mut counts = self.located_counts.borrow_mut();
         let usable = (0..self.dirs.len()).filter(|index| !self.dirs[*index].health.is_offline());
         let index = usable.min_by_key(|index| counts[*index]).unwrap_or(0);
         located.insert(name, index);
+        counts[index] += 1;
         index
     }
 
@@ -225,7 +241,10 @@ impl LogStore {
             return Ok(());
         }
         let renamed = metadata::rename_deleted(dir.health.path(), topic, id.partition).await;
-        self.located.borrow_mut().remove(&name);
+        if self.located.borrow_mut().remove(&name).is_some() {
+            self.located_counts.borrow_mut()[index] -= 1;
+        }
+        self.holders.borrow_mut().remove(&name);
         self.checkpoints[index].borrow_mut().remove(&id);
         let renamed = renamed.inspect_err(|error| dir.health.fail("deleting a partition", error))?;
         if let (Some(journal), Some(hold)) = (&dir.journal, hold) {
@@ -269,6 +288,11 @@ impl LogStore {
         self.memory.room(bytes as u64).await;
     }
 
+    /// The shard's budget of memory, which requests and background work take theirs from.
+    pub fn memory(&self) -> &Rc<MemoryBudget> {
+        &self.memory
+    }
+
     /// Partition directories found at start or made since, in any log directory: for finding strays.
     pub async fn directories(&self) -> Vec<(PartitionDirectory, Option<TopicId>)> {
         let located: Vec<(String, usize)> = self.located.borrow().iter().map(|(name, index)| (name.clone(), *index)).collect();
@@ -297,9 +321,22 @@ impl LogStore {
         for journal in self.dirs.iter().filter_map(|dir| dir.journal.as_ref()) {
             stats.journal_frames += journal.frames_written.get();
             stats.journal_bytes += journal.bytes_written.get();
+            stats.journal_writing += journal.writing();
             stats.journal_used_bytes += journal.used_bytes();
+            stats.journal_size_bytes += journal.size_bytes();
+        }
+        // All directories share their open files.
+        if let Some(dir) = self.dirs.first() {
+            stats.segment_writes = dir.files.writes.get();
+            stats.segment_bytes = dir.files.written_bytes.get();
+            stats.bypass_runs = dir.files.runs.get();
         }
         stats
+    }
+
+    /// Once: whom to tell how long each journal write took until it was durable.
+    pub fn observe_journal_writes(&self, observer: WriteObserver) {
+        self.dirs.iter().filter_map(|dir| dir.journal.as_ref()).for_each(|journal| journal.observe_writes(Rc::clone(&observer)));
     }
 
     pub fn shard(&self) -> ShardId {

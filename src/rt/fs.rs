@@ -14,6 +14,24 @@ pub struct DirEntry {
     pub len: u64,
 }
 
+/// An entry of [`read_dir`].
+#[derive(Clone, Debug)]
+pub struct DirFile {
+    pub entry: DirEntry,
+    /// All of it, where it was read.
+    pub contents: Option<Bytes>,
+}
+
+/// What [`write_plain`] does to one file, which is made if it is missing.
+#[derive(Clone, Debug)]
+pub struct PlainFile {
+    pub name: String,
+    /// What lies before stays.
+    pub offset: u64,
+    /// The file ends behind it.
+    pub contents: Vec<u8>,
+}
+
 macro_rules! dispatch {
     ($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ty),*) -> $result:ty) => {
         $(#[$doc])*
@@ -33,6 +51,11 @@ dispatch!(
 dispatch!(
     /// The entries, sorted by name. Names that are no UTF-8 are passed over with a log line.
     list_dir(path: &Path) -> Vec<DirEntry>
+);
+dispatch!(
+    /// The entries as [`list_dir`] has them, and the contents of the last `files_max` files by name that have at most `len_max` bytes: what
+    /// opening many directories of small files needs, in one step each.
+    read_dir(path: &Path, files_max: usize, len_max: u64) -> Vec<DirFile>
 );
 dispatch!(rename(from: &Path, to: &Path) -> ());
 dispatch!(remove_file(path: &Path) -> ());
@@ -55,6 +78,10 @@ dispatch!(
 dispatch!(
     /// Replaces a file as a whole: a temporary beside it, synced, renamed over it, directory synced. After a crash it is the old or the new one.
     write_file(path: &Path, contents: &[u8]) -> ()
+);
+dispatch!(
+    /// Writes files in `dir`, one after the other, without a sync: a crash may leave any part of them.
+    write_plain(dir: &Path, files: Vec<PlainFile>) -> ()
 );
 dispatch!(
     /// Bytes free for us on the file system that holds `path`.

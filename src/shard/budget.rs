@@ -2,12 +2,14 @@
 //!
 //! A socket is not read while its request does not fit. Produce has a budget of its own; metadata, admin, fetch and (later)
 //! replication share a reserve, so that a full produce budget cannot keep them out. Who holds budget and does not move (a client
-//! that sends one byte a second, one that never reads) is cut off, but only while others wait: alone, slow is allowed.
+//! that sends one byte a second, one that never reads) is cut off, but only while others wait: alone, slow is allowed. What is held is
+//! taken out of the shard's memory, so that cached batches give way to it and appends wait for it.
 
 use crate::config::limits;
+use crate::log::{MemoryBudget, Reserved};
 use crate::rt::sync::{Permit, Semaphore};
 use crate::rt::{Connection, Instant, now, timeout};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,6 +26,8 @@ struct State {
     next_holder: Cell<u64>,
     holders: RefCell<BTreeMap<u64, Holder>>,
     evictions: Cell<u64>,
+    /// The shard's memory, once its log is open.
+    memory: OnceCell<Rc<MemoryBudget>>,
 }
 
 /// A bounded number of bytes that connections of this shard may hold.
@@ -38,7 +42,13 @@ impl Budget {
             next_holder: Cell::new(0),
             holders: RefCell::default(),
             evictions: Cell::new(0),
+            memory: OnceCell::new(),
         }))
+    }
+
+    /// Once: what is held from now on is part of `memory`.
+    pub fn take_from(&self, memory: &Rc<MemoryBudget>) {
+        assert!(self.0.memory.set(Rc::clone(memory)).is_ok(), "a budget is part of one memory");
     }
 
     /// Waits until `bytes` fit (more than the whole budget counts as the whole). While waiting, holders that
@@ -64,7 +74,8 @@ impl Budget {
         self.0.next_holder.set(id + 1);
         let holder = Holder { since: now(), units: permit.units(), connection: connection.clone() };
         self.0.holders.borrow_mut().insert(id, holder);
-        Hold { budget: self.clone(), id, _permit: permit }
+        let reserved = self.0.memory.get().map(|memory| memory.reserve(permit.units()));
+        Hold { budget: self.clone(), id, _permit: permit, _reserved: reserved }
     }
 
     async fn acquire_slowly(&self, units: u64) -> Permit {
@@ -113,6 +124,7 @@ pub struct Hold {
     budget: Budget,
     id: u64,
     _permit: Permit,
+    _reserved: Option<Reserved>,
 }
 
 impl Drop for Hold {

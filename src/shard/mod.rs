@@ -77,6 +77,8 @@ pub struct Shard {
 impl Shard {
     fn new(id: ShardId, shard_count: usize, config: Arc<BrokerConfig>, calls: Rc<Calls>) -> Rc<Shard> {
         let slots = (config.max_incremental_fetch_session_cache_slots as usize).div_ceil(shard_count);
+        // Tails must always have room, whatever requests hold.
+        let share = |bytes: u64, sixteenths: u64| bytes.min(config.ringmill.memory_bytes / 16 * sixteenths);
         let publication =
             Publication { image: Arc::default(), delta: Arc::default(), placement: Arc::new(Placement::new(config.node_id, shard_count)) };
         Rc::new(Shard {
@@ -85,9 +87,9 @@ impl Shard {
             sessions: RefCell::new(SessionCache::new(slots, limits::FETCH_SESSION_EVICTION_AGE, id.0 as u32, shard_count as u32)),
             producer_ids: ProducerIds::default(),
             moving: Moving::default(),
-            response_budget: Budget::new(config.ringmill.request_memory_shard_bytes),
-            produce_budget: Budget::new(config.ringmill.request_memory_shard_bytes),
-            reserve_budget: Budget::new(config.ringmill.request_memory_reserve_bytes),
+            response_budget: Budget::new(share(config.ringmill.response_memory_bytes, limits::RESPONSE_MEMORY_SIXTEENTHS)),
+            produce_budget: Budget::new(share(config.ringmill.request_memory_shard_bytes, limits::PRODUCE_MEMORY_SIXTEENTHS)),
+            reserve_budget: Budget::new(share(config.ringmill.request_memory_reserve_bytes, limits::RESERVE_MEMORY_SIXTEENTHS)),
             metrics: RefCell::default(),
             publication: RefCell::new(publication),
             logs: OnceCell::new(),

@@ -58,7 +58,11 @@ pub fn snapshot(shard: &Shard) -> MetricsSnapshot {
         readings.cache_bytes = stats.tail_cached_bytes;
         readings.journal_writes_total = stats.journal_frames;
         readings.journal_written_bytes_total = stats.journal_bytes;
+        readings.journal_writes_in_flight = stats.journal_writing;
         readings.journal_used_bytes = stats.journal_used_bytes;
+        readings.journal_bytes = stats.journal_size_bytes;
+        readings.segment_writes_total = stats.segment_writes;
+        readings.segment_written_bytes_total = stats.segment_bytes;
         readings.log_dir_failed = logs.dirs().iter().any(|dir| !dir.error.is_none());
     }
     shard.metrics.borrow().snapshot(shard.id, readings)

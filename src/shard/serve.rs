@@ -171,7 +171,7 @@ async fn control_loop(shard: Rc<Shard>, log_config: LogConfig, mut queue: QueueR
             }
             Control::OpenStore(dirs) => {
                 let opened = LogStore::open(log_config.clone(), dirs, shard.id).await;
-                let opened = opened.map(|logs| assert!(shard.logs.set(logs).is_ok(), "the store is opened once"));
+                let opened = opened.map(|logs| take_store(&shard, logs));
                 reply_to.send(Reply::Opened(opened.map_err(|e| e.to_string()))).await;
             }
             Control::Publish(publication) => {
@@ -193,6 +193,19 @@ async fn control_loop(shard: Rc<Shard>, log_config: LogConfig, mut queue: QueueR
             }
         }
     }
+}
+
+fn take_store(shard: &Rc<Shard>, logs: Rc<LogStore>) {
+    let counting = Rc::downgrade(shard);
+    logs.observe_journal_writes(Rc::new(move |elapsed| {
+        if let Some(shard) = counting.upgrade() {
+            shard.metrics.borrow_mut().journal_write(elapsed);
+        }
+    }));
+    for budget in [&shard.produce_budget, &shard.reserve_budget, &shard.response_budget] {
+        budget.take_from(logs.memory());
+    }
+    assert!(shard.logs.set(logs).is_ok(), "the store is opened once");
 }
 
 /// Takes no more requests, lets those under way finish for a moment, and ends the connections.

@@ -10,16 +10,16 @@ pub(super) const RINGMILL: &[Definition] = definitions! {
     Long "ringmill.journal.initial.bytes" ["16777216"] between(1048576, 1099511627776) acts():
         "Size of a new journal, one for each shard and log directory.";
     Long "ringmill.journal.max.bytes" ["1073741824"] between(1048576, 1099511627776) acts(): "Size that a journal may grow to.";
-    Long "ringmill.memory.bytes" ["134217728"] between(16777216, 1099511627776) acts():
-        "A shard's memory for data not yet in segments and for recent data that fetches read.";
+    Long "ringmill.memory.bytes" ["268435456"] between(16777216, 1099511627776) acts():
+        "A shard's memory: data not yet in segments, recent data that fetches read, requests and answers under way, compaction.";
     Long "ringmill.request.memory.connection.bytes" ["16777216"] between(65536, 1099511627776) acts():
         "Bytes of requests in flight on one connection; above it the socket is not read. One larger request alone still passes.";
     Long "ringmill.request.memory.reserve.bytes" ["16777216"] between(1048576, 1099511627776) acts():
-        "What metadata, replication and admin requests may each use on a shard when the rest is full.";
+        "What metadata, replication and admin requests may use on a shard when the rest is full, at most 1/16 of ringmill.memory.bytes.";
     Long "ringmill.request.memory.shard.bytes" ["268435456"] between(1048576, 1099511627776) acts():
-        "Bytes of requests in flight on one shard; above it no socket of the shard is read.";
+        "Bytes of requests in flight on one shard, at most 6/16 of ringmill.memory.bytes; above it no socket of the shard is read.";
     Long "ringmill.response.memory.bytes" ["268435456"] between(1048576, 1099511627776) acts():
-        "Bytes of answers on one shard that peers have not read yet; above it fetches wait.";
+        "Bytes of answers on one shard that peers have not read yet, at most 2/16 of ringmill.memory.bytes; above it fetches wait.";
     Int "ringmill.shards" [] between(1, 1024) acts():
         "Cores that own partitions; by default one for each core the process may use, less the controller's where there are four or more.";
 };

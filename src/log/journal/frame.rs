@@ -56,6 +56,11 @@ impl FrameBuilder {
         self.count == 0
     }
 
+    /// The buffer of a frame that is not written.
+    pub fn into_buffer(self) -> AlignedBuffer {
+        self.buffer
+    }
+
     pub fn push(&mut self, entry: &Entry) {
         entry.put(|bytes| self.buffer.extend_from_slice(bytes));
         self.count += 1;

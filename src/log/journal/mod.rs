@@ -27,9 +27,10 @@ use bytes::Bytes;
 use files::JournalState;
 use holds::Holds;
 use ring::Ring;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Writes under way at once.
 pub const IN_FLIGHT_MAX: usize = 4;
@@ -40,9 +41,14 @@ pub trait Owner {
     fn topic(&self) -> Rc<str>;
     /// The end (exclusive) up to which appends have been acknowledged.
     fn acknowledged(&self) -> Offset;
+    /// A queued data entry is put into a frame, unless the owner has taken the matter into its own hands (false).
+    fn frame(&self, base: Offset, end: Offset, len: usize) -> bool;
     /// All data entries with an end up to `end` are on stable storage.
     fn journal_durable(&self, end: Offset);
 }
+
+/// Told how long a journal's write took.
+pub type WriteObserver = Rc<dyn Fn(Duration)>;
 
 /// What one entry waits for.
 enum Queued {
@@ -92,6 +98,8 @@ pub struct Journal {
     wake: Event,
     /// The ring is more than half full.
     pressure: Event,
+    /// Told how long each write took until it was durable.
+    observer: OnceCell<WriteObserver>,
     pub(crate) frames_written: Cell<u64>,
     pub(crate) bytes_written: Cell<u64>,
 }
@@ -127,6 +135,7 @@ impl Journal {
             stopping: Cell::new(false),
             wake: Event::default(),
             pressure: Event::default(),
+            observer: OnceCell::new(),
             frames_written: Cell::new(0),
             bytes_written: Cell::new(0),
         });
@@ -184,7 +193,7 @@ impl Journal {
         self.pressure.listen()
     }
 
-    /// Adds a file in the background unless the journal has its full size.
+    /// Adds files in the background unless the journal has its full size.
     pub fn grow(self: &Rc<Self>) {
         let mut state = self.state.borrow_mut();
         if !state.growing && state.ring.count() < self.files_max && !self.stopping.get() {
@@ -197,6 +206,21 @@ impl Journal {
     /// Bytes of ring files in use.
     pub fn used_bytes(&self) -> u64 {
         self.state.borrow().ring.used_bytes()
+    }
+
+    /// Bytes of all ring files.
+    pub fn size_bytes(&self) -> u64 {
+        self.state.borrow().ring.count() as u64 * self.file_bytes
+    }
+
+    /// Writes under way.
+    pub fn writing(&self) -> u64 {
+        self.state.borrow().writing as u64
+    }
+
+    /// Once: whom to tell of each write's time.
+    pub fn observe_writes(&self, observer: WriteObserver) {
+        assert!(self.observer.set(observer).is_ok(), "a journal has one observer");
     }
 
     /// Stops the writer without saying that the journal holds nothing: the next start replays it.

@@ -26,6 +26,10 @@ async fn write_next(journal: &Rc<Journal>) -> bool {
     // Whatever else runs in this turn may add its entries to the same frame.
     rt::yield_now().await;
     let (frame, notices) = journal.build_frame();
+    if frame.is_empty() {
+        journal.state.borrow_mut().keep_buffer(frame.into_buffer());
+        return true;
+    }
     loop {
         let wake = journal.wake.listen();
         if journal.health.is_offline() || journal.stopping.get() {
@@ -72,7 +76,7 @@ impl Journal {
                 break;
             }
             let next = queue.pop_front().expect("there is a front");
-            notices.push(push(&mut frame, next));
+            notices.extend(push(&mut frame, next));
         }
         // Nothing was queued meanwhile: nothing here awaits.
         self.state.borrow_mut().queue = queue;
@@ -95,7 +99,11 @@ impl Journal {
         self.bytes_written.set(self.bytes_written.get() + buffer.len() as u64);
         let journal = Rc::clone(self);
         rt::spawn(Queue::Foreground, async move {
+            let began = rt::now();
             let result = file.write_at(offset, buffer).await;
+            if let Some(observer) = journal.observer.get() {
+                observer(rt::now() - began);
+            }
             journal.finish_write(sequence, result);
         });
     }
@@ -105,8 +113,7 @@ impl Journal {
         let mut state = self.state.borrow_mut();
         state.writing -= 1;
         match result {
-            Ok(buffer) if state.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= 2 * FRAME_BYTES_WANTED => state.spare.push(buffer),
-            Ok(_) => {}
+            Ok(buffer) => state.keep_buffer(buffer),
             Err(error) => {
                 drop(state);
                 self.health.fail("journal write", error);
@@ -149,6 +156,12 @@ impl Journal {
 }
 
 impl State {
+    fn keep_buffer(&mut self, buffer: AlignedBuffer) {
+        if self.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= 2 * FRAME_BYTES_WANTED {
+            self.spare.push(buffer);
+        }
+    }
+
     fn can_write(&self) -> bool {
         !self.queue.is_empty() && self.writing < IN_FLIGHT_MAX
     }
@@ -173,42 +186,59 @@ impl Queued {
     }
 }
 
-fn push(frame: &mut FrameBuilder, queued: Queued) -> Notice {
+/// `None`: the entry is not wanted any more.
+fn push(frame: &mut FrameBuilder, queued: Queued) -> Option<Notice> {
     debug_assert!(frame.len() >= HEADER_SIZE);
     match queued {
         Queued::Data { owner, base, end, records } => {
+            if !owner.frame(base, end, records.len()) {
+                return None;
+            }
             let change = Change::Data { base, end, acknowledged: owner.acknowledged(), records };
             frame.push(&Entry { id: owner.id(), topic: owner.topic(), change });
-            Notice::Data { owner, end }
+            Some(Notice::Data { owner, end })
         }
         Queued::Control { entry, done } => {
             frame.push(&entry);
-            Notice::Control(done)
+            Some(Notice::Control(done))
         }
     }
 }
 
-/// Makes one more file, then lets the writer use it.
+/// Makes half as many files more as there are, each the writer's as soon as it is made: a load of small writes gets its long journal soon.
 pub fn start_growth(journal: Rc<Journal>) {
     rt::spawn(Queue::Background, async move {
-        let number = journal.state.borrow().ring.count();
-        let dir = journal.health.path();
-        let path = files::ring_path(dir, journal.shard, number);
-        let made = match files::make(&path, journal.file_bytes).await {
-            Ok(file) => fs::sync_dir(dir).await.map(|()| file),
-            Err(error) => Err(error),
-        };
-        let mut state = journal.state.borrow_mut();
-        state.growing = false;
-        match made {
-            Ok(file) => {
-                assert_eq!(state.ring.add_file(), state.files.len(), "one file is added at a time");
-                state.files.push(Rc::new(file));
+        let count = journal.state.borrow().ring.count();
+        let target = (count + (count / 2).max(1)).min(journal.files_max);
+        for number in count..target {
+            if journal.stopping.get() || !add_file(&journal, number).await {
+                break;
             }
-            // It goes on with what it has: the checkpoint frees space.
-            Err(error) => tracing::warn!(path = %path.display(), "the journal cannot grow: {error}"),
         }
-        drop(state);
-        journal.wake.notify();
+        journal.state.borrow_mut().growing = false;
     });
+}
+
+async fn add_file(journal: &Journal, number: usize) -> bool {
+    let dir = journal.health.path();
+    let path = files::ring_path(dir, journal.shard, number);
+    let made = match files::make(&path, journal.file_bytes).await {
+        Ok(file) => fs::sync_dir(dir).await.map(|()| file),
+        Err(error) => Err(error),
+    };
+    match made {
+        Ok(file) => {
+            let mut state = journal.state.borrow_mut();
+            assert_eq!(state.ring.add_file(), state.files.len(), "one file is added at a time");
+            state.files.push(Rc::new(file));
+            drop(state);
+            journal.wake.notify();
+            true
+        }
+        // It goes on with what it has: the checkpoint frees space.
+        Err(error) => {
+            tracing::warn!(path = %path.display(), "the journal cannot grow: {error}");
+            false
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Appending: checks, offsets, one copy into the tail, the journal's queue. Synchronous.
+//! Appending: checks, offsets, one copy into the tail, the way to the disk. Synchronous.
 
 use super::PartitionLog;
 use super::state::TailBatch;
@@ -110,28 +110,12 @@ impl PartitionLog {
         if let Ok(batch) = RecordBatch::split_from(&mut bytes.clone()) {
             let _ = state.producers.record(&batch);
         }
-        state.tail.push_back(TailBatch { base, end, segment: segment_base, bytes: bytes.clone() });
+        state.tail.push_back(TailBatch { base, end, segment: segment_base, bytes });
         state.log_end = end;
         state.unwritten_bytes += size as u64;
         drop(guard);
-        self.journal(base, end, bytes);
+        self.make_durable(base, end, size);
         self.dir.memory.add(self.this.clone(), end, size);
-    }
-
-    /// Queues the batch to the journal; one that is too large is left to its segment, as all are where there is no journal (in replay).
-    fn journal(&self, base: Offset, end: Offset, bytes: Bytes) {
-        let (Some(journal), Some(this)) = (&self.dir.journal, self.this.upgrade()) else { return };
-        if bytes.len() > journal.records_len_max() {
-            self.state.borrow_mut().bypassed.push_back((base, end));
-            return;
-        }
-        let sequence = journal.append(this, base, end, bytes);
-        let mut state = self.state.borrow_mut();
-        state.needs_frame(end, sequence);
-        if state.hold.is_none() {
-            state.hold = Some(sequence);
-            journal.hold(sequence);
-        }
     }
 
     fn after_append(&self, config: &TopicLogConfig) {
@@ -140,8 +124,8 @@ impl PartitionLog {
         self.dir.dirty.borrow_mut().entry(self.id).or_insert_with(|| Rc::clone(&this));
         let state = self.state.borrow();
         let rolled = state.segments.len() > 1 && !state.segments[state.segments.len() - 2].sealed;
-        let bypass = !state.bypassed.is_empty();
-        let wanted = state.unwritten_bytes >= self.dir.config.tail_flush_bytes || rolled || bypass || self.dir.memory.is_short();
+        // A run is a flush already.
+        let wanted = (state.unwritten_bytes >= self.dir.config.tail_flush_bytes || rolled) && !state.bypass.is_running();
         drop(state);
         if wanted {
             self.want_flush();

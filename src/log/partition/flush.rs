@@ -7,6 +7,7 @@ use super::PartitionLog;
 use super::removal::SegmentsLock;
 use super::state::FlushStep;
 use crate::log::format::{LEADER_EPOCH_CHECKPOINT, SegmentFileKind, encode_leader_epoch_checkpoint, encode_producer_snapshot};
+use crate::log::plain;
 use crate::log::segment::files::{Files, SegmentWriter};
 use crate::log::segment::path;
 use crate::log::unlinks::unlink;
@@ -24,6 +25,12 @@ const GROWTH_BYTES_MAX: u64 = 64 << 20;
 /// Indexes and snapshot of the active segment are written once so much was added since, which bounds the scan after a crash.
 const INDEX_CHECKPOINT_BYTES: u64 = 64 << 20;
 
+/// So little goes through the page cache, where nobody keeps the file open and a sync of the file system follows: thousands of partitions with
+/// a few records each cost one call of the blocking pool each, and the kernel writes them together.
+const SMALL_WRITE_BYTES_MAX: u64 = 32 << 10;
+/// After a crash, segments with less than this behind their last index entry on disk are scanned again at the next start.
+const RECOVERED_INDEX_BYTES: u64 = 1 << 20;
+
 /// Why a flush did not finish. What was not written stays in memory (and in the journal).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FlushError {
@@ -34,7 +41,8 @@ pub enum FlushError {
 }
 
 impl PartitionLog {
-    /// Writes to segments all that was appended before the call; with `sync`, or if something bypassed the journal, makes it durable there.
+    /// Writes to segments all that was appended before the call; makes it durable there with `sync`, or if acks wait for what bypassed the
+    /// journal.
     pub(in crate::log) async fn flush(&self, sync: bool) -> Result<(), FlushError> {
         let lock = self.lock_segments().await?;
         self.flush_locked(&lock, sync).await
@@ -50,7 +58,11 @@ impl PartitionLog {
             let step = self.state.borrow().next_flush(target, WRITE_BYTES_MAX);
             match step {
                 FlushStep::Write { segment, position, batches, bytes, end } => {
-                    self.write(segment, position, &batches).await?;
+                    if !sync && bytes <= SMALL_WRITE_BYTES_MAX && !self.dir.files.has_writer(&self.key(segment)) {
+                        self.write_plainly(segment, position, &batches).await?;
+                    } else {
+                        self.write(segment, position, &batches).await?;
+                    }
                     self.note_written(segment, position + bytes, bytes, end);
                 }
                 FlushStep::Seal { segment } => self.seal(segment).await?,
@@ -58,8 +70,8 @@ impl PartitionLog {
             }
             crate::rt::yield_if_needed().await;
         }
-        let bypassed = !self.state.borrow().bypassed.is_empty();
-        if sync || bypassed || checkpoint.is_some() {
+        let awaited = self.state.borrow().bypass.needs_sync() && self.config.borrow().is_durable();
+        if sync || awaited || checkpoint.is_some() {
             self.sync_written().await?;
         }
         if let Some(snapshot) = checkpoint {
@@ -118,9 +130,22 @@ impl PartitionLog {
         batches.iter().for_each(|batch| buffer.extend_from_slice(batch));
         buffer.pad_to(alignment);
         let buffer = writer.file.write_at(start, buffer).await.map_err(|error| self.fail("writing a segment", error))?;
+        self.dir.files.count_write(end - start);
         writer.partial = buffer.as_slice()[len - len % alignment..len].to_vec();
         writer.allocated = writer.allocated.max(end);
+        self.padded.set(writer.allocated > position + batches.iter().map(|batch| batch.len() as u64).sum::<u64>());
         self.dir.files.put_writer(self.key(base), writer);
+        Ok(())
+    }
+
+    /// As [`Self::write`], of little, through the page cache; the file ends with it.
+    async fn write_plainly(&self, base: Offset, position: u64, batches: &[Bytes]) -> Result<(), FlushError> {
+        if position == 0 {
+            self.entries_made.set(self.entries_made.get() + 1);
+        }
+        let file = plain::of_segment(base, SegmentFileKind::Log, position, batches.concat());
+        fs::write_plain(&self.path(), vec![file]).await.map_err(|error| self.allocation_failed(error))?;
+        self.padded.set(false);
         Ok(())
     }
 
@@ -153,10 +178,10 @@ impl PartitionLog {
             let index = state.segment_index(base);
             (snapshot, offsets, times, state.segment_end(index))
         };
-        self.write_indexes(base, offsets, times, true).await.map_err(|error| self.fail("writing indexes", error))?;
+        self.write_indexes(base, offsets, times).await.map_err(|error| self.fail("writing indexes", error))?;
         self.write_epochs().await?;
         if let Some(snapshot) = snapshot {
-            self.write_snapshot(end, &snapshot, true).await.map_err(|error| self.fail("writing a snapshot", error))?;
+            self.write_snapshot(end, &snapshot).await.map_err(|error| self.fail("writing a snapshot", error))?;
         }
         let entries = self.entries_made.get();
         self.sync_entries().await?;
@@ -167,6 +192,9 @@ impl PartitionLog {
 
     /// The file ends where the log does; durably if `sync`.
     async fn cut_padding(&self, base: Offset, sync: bool) -> Result<(), FlushError> {
+        if !sync && !self.padded.get() {
+            return Ok(());
+        }
         let writer = self.writer(base).await?;
         let written = self.state.borrow_mut().segment_mut(base).written;
         let cut = async {
@@ -175,7 +203,9 @@ impl PartitionLog {
             }
             if sync { writer.file.sync().await } else { Ok(()) }
         };
-        cut.await.map_err(|error| self.fail("closing a segment", error))
+        cut.await.map_err(|error| self.fail("closing a segment", error))?;
+        self.padded.set(false);
+        Ok(())
     }
 
     /// Makes what is written of the active segment durable.
@@ -242,11 +272,16 @@ impl PartitionLog {
     }
 
     fn index_checkpoint_due(&self) -> bool {
+        self.unindexed_bytes() > INDEX_CHECKPOINT_BYTES
+    }
+
+    /// Bytes of the active segment from its first index entry on that is not on disk.
+    fn unindexed_bytes(&self) -> u64 {
         let state = self.state.borrow();
         let active = state.segments.last().expect("a log has a segment");
         // Every index entry stands for at least an interval of bytes, so the entries in memory measure what was added.
         let first = active.index.offsets.index().count().checked_sub(1).map(|_| active.index.offsets.index().entry(0).position);
-        first.is_some_and(|first| active.size - u64::from(first) > INDEX_CHECKPOINT_BYTES)
+        first.map_or(0, |first| active.size - u64::from(first))
     }
 
     /// The producers' state at the log end, encoded.
@@ -269,36 +304,43 @@ impl PartitionLog {
         };
         self.write_epochs().await?;
         let written = async {
-            self.write_indexes(base, offsets, times, true).await?;
-            self.write_snapshot(end, &snapshot, true).await
+            self.write_indexes(base, offsets, times).await?;
+            self.write_snapshot(end, &snapshot).await
         };
         written.await.map_err(|error| self.fail("writing an index checkpoint", error))
     }
 
-    /// Puts index entries that are in memory behind those on disk.
-    async fn write_indexes(&self, base: Offset, offsets: Vec<u8>, times: Vec<u8>, durable: bool) -> io::Result<()> {
-        let (offsets_on_disk, times_on_disk) = {
-            let mut state = self.state.borrow_mut();
-            let index = &state.segment_mut(base).index;
-            (index.offsets_on_disk, index.times_on_disk)
-        };
+    /// Lengths of both indexes on disk, in bytes.
+    fn index_on_disk(&self, base: Offset) -> (u64, u64) {
+        let mut state = self.state.borrow_mut();
+        let index = &state.segment_mut(base).index;
+        (index.offsets_on_disk, index.times_on_disk)
+    }
+
+    /// Puts index entries that are in memory behind those on disk, durably.
+    async fn write_indexes(&self, base: Offset, offsets: Vec<u8>, times: Vec<u8>) -> io::Result<()> {
+        let (offsets_on_disk, times_on_disk) = self.index_on_disk(base);
         let dir = self.path();
-        extend_file(&path(&dir, base, SegmentFileKind::OffsetIndex), offsets_on_disk, &offsets, durable).await?;
-        extend_file(&path(&dir, base, SegmentFileKind::TimeIndex), times_on_disk, &times, durable).await?;
+        extend_file(&path(&dir, base, SegmentFileKind::OffsetIndex), offsets_on_disk, &offsets).await?;
+        extend_file(&path(&dir, base, SegmentFileKind::TimeIndex), times_on_disk, &times).await?;
         self.dir.files.forget_maps(&self.key(base));
         self.state.borrow_mut().segment_mut(base).index.persisted(base, offsets.len(), times.len());
         Ok(())
     }
 
-    /// Writes the snapshot of the producers at `end` and removes the one before it that no segment begins at.
-    async fn write_snapshot(&self, end: Offset, snapshot: &[u8], durable: bool) -> io::Result<()> {
-        let dir = self.path();
-        write_file(&path(&dir, end, SegmentFileKind::ProducerSnapshot), snapshot, durable).await?;
+    /// Writes the snapshot of the producers at `end`, durably.
+    async fn write_snapshot(&self, end: Offset, snapshot: &[u8]) -> io::Result<()> {
+        fs::write_file(&path(&self.path(), end, SegmentFileKind::ProducerSnapshot), snapshot).await?;
+        self.note_snapshot(end).await
+    }
+
+    /// There is a snapshot at `end`: the one before it goes, unless a segment begins there.
+    async fn note_snapshot(&self, end: Offset) -> io::Result<()> {
         let before = self.snapshot_offset.replace(Some(end)).filter(|before| *before != end);
         if let Some(before) = before {
             let is_base = self.state.borrow().segments.iter().any(|segment| segment.base == before);
             if !is_base {
-                unlink(&path(&dir, before, SegmentFileKind::ProducerSnapshot)).await;
+                unlink(&path(&self.path(), before, SegmentFileKind::ProducerSnapshot)).await;
             }
         }
         Ok(())
@@ -311,7 +353,9 @@ impl PartitionLog {
         }
         let contents = encode_leader_epoch_checkpoint(self.state.borrow().epochs.entries());
         let path = self.path().join(LEADER_EPOCH_CHECKPOINT);
-        fs::write_file(&path, contents.as_bytes()).await.map_err(|error| self.fail("writing leader epochs", error))
+        fs::write_file(&path, contents.as_bytes()).await.map_err(|error| self.fail("writing leader epochs", error))?;
+        self.epochs_on_disk.set(true);
+        Ok(())
     }
 
     /// First half of a clean stop: everything in segments, padding cut. Durable once the file system was synced.
@@ -321,6 +365,11 @@ impl PartitionLog {
         let _lock = self.lock_segments().await?;
         if !self.touched.get() {
             return Ok(());
+        }
+        if self.epochs_on_disk.get() {
+            self.write_epochs().await?;
+        } else {
+            self.write_first_epochs().await?;
         }
         let base = self.state.borrow_mut().active().base;
         self.cut_padding(base, false).await
@@ -339,13 +388,40 @@ impl PartitionLog {
             active.index_max_timestamp();
             (active.base, end, active.index.offsets.bytes().to_vec(), active.index.times.bytes().to_vec())
         };
-        let snapshot = self.snapshot();
-        self.write_epochs().await?;
-        let written = async {
-            self.write_indexes(base, offsets, times, false).await?;
-            self.write_snapshot(end, &snapshot, false).await
-        };
+        let written = self.write_index_plainly(base, end, offsets, times);
         written.await.map_err(|error| self.fail("writing indexes at the stop", error))
+    }
+
+    /// Second half of a replay: as [`Self::finish_indexes`], but only where a scan at the next start would be long.
+    pub(in crate::log) async fn finish_long_indexes(&self) -> Result<(), FlushError> {
+        if self.unindexed_bytes() > RECOVERED_INDEX_BYTES { self.finish_indexes().await } else { Ok(()) }
+    }
+
+    /// Indexes and the snapshot at `end`, all in one step; a later sync of the file system makes them durable.
+    async fn write_index_plainly(&self, base: Offset, end: Offset, offsets: Vec<u8>, times: Vec<u8>) -> io::Result<()> {
+        let (offsets_len, times_len) = (offsets.len(), times.len());
+        let (offsets_on_disk, times_on_disk) = self.index_on_disk(base);
+        let files = vec![
+            plain::of_segment(base, SegmentFileKind::OffsetIndex, offsets_on_disk, offsets),
+            plain::of_segment(base, SegmentFileKind::TimeIndex, times_on_disk, times),
+            plain::of_segment(end, SegmentFileKind::ProducerSnapshot, 0, self.snapshot().to_vec()),
+        ];
+        fs::write_plain(&self.path(), files).await?;
+        self.dir.files.forget_maps(&self.key(base));
+        self.state.borrow_mut().segment_mut(base).index.persisted(base, offsets_len, times_len);
+        self.note_snapshot(end).await
+    }
+
+    /// The partition's first leader epochs: there is nothing that a torn write could take.
+    async fn write_first_epochs(&self) -> Result<(), FlushError> {
+        if !self.epochs_changed.replace(false) {
+            return Ok(());
+        }
+        let contents = encode_leader_epoch_checkpoint(self.state.borrow().epochs.entries());
+        let written = plain::write(&self.path(), LEADER_EPOCH_CHECKPOINT, contents.as_bytes()).await;
+        written.map_err(|error| self.fail("writing leader epochs", error))?;
+        self.epochs_on_disk.set(true);
+        Ok(())
     }
 }
 
@@ -365,10 +441,10 @@ async fn grow(writer: &mut SegmentWriter, end: u64, size: u64, alignment: u64) -
     Ok(())
 }
 
-/// The file keeps its first `keep` bytes and gets `bytes` behind them.
-async fn extend_file(path: &Path, keep: u64, bytes: &[u8], durable: bool) -> io::Result<()> {
+/// The file keeps its first `keep` bytes and gets `bytes` behind them; as a whole and durably.
+async fn extend_file(path: &Path, keep: u64, bytes: &[u8]) -> io::Result<()> {
     if keep == 0 {
-        return write_file(path, bytes, durable).await;
+        return fs::write_file(path, bytes).await;
     }
     if bytes.is_empty() {
         return Ok(());
@@ -376,10 +452,5 @@ async fn extend_file(path: &Path, keep: u64, bytes: &[u8], durable: bool) -> io:
     let mut contents = fs::read_file(path, keep.max(u64::from(u32::MAX))).await?.to_vec();
     contents.truncate(keep as usize);
     contents.extend_from_slice(bytes);
-    write_file(path, &contents, durable).await
-}
-
-/// Replaces a small file: as a whole and durably, or plainly, for a later sync of the file system to cover.
-async fn write_file(path: &Path, contents: &[u8], durable: bool) -> io::Result<()> {
-    if durable { fs::write_file(path, contents).await } else { crate::log::plain::write(path, contents).await }
+    fs::write_file(path, &contents).await
 }

@@ -4,6 +4,7 @@
 //! data is copied: files are the process's, batches in memory are shared. The log left behind answers reads under way from
 //! the files, takes nothing any more and touches no file.
 
+use super::bypass::Bypass;
 use super::state::State;
 use super::{FlushError, PartitionLog};
 use crate::log::TopicLogConfig;
@@ -20,6 +21,8 @@ pub struct Handed {
     pub state: State,
     snapshot_offset: Option<Offset>,
     epochs_changed: bool,
+    epochs_on_disk: bool,
+    has_aborted: bool,
     touched: bool,
 }
 
@@ -66,8 +69,11 @@ impl PartitionLog {
         let left = State { epochs: guard.epochs.clone(), ..State::new(guard.segments.clone(), guard.log_start, guard.log_end) };
         let mut state = std::mem::replace(&mut *guard, left);
         drop(guard);
-        assert!(state.bypassed.is_empty() && state.unwritten_bytes == 0, "a log is in segments before it is handed over");
+        let bypassed = state.bypass.unjournaled_from(state.synced_end).is_some();
+        assert!(!bypassed && state.unwritten_bytes == 0, "a log is in segments before it is handed over");
         state.frames.clear();
+        // Whoever wrote a run here finds the log closed.
+        state.bypass = Bypass::default();
         self.release(state.hold.take());
         state.journal_end = state.log_end;
         self.dir.memory.dropped(0, cached_bytes(&state));
@@ -79,16 +85,20 @@ impl PartitionLog {
             state,
             snapshot_offset: self.snapshot_offset.get(),
             epochs_changed: self.epochs_changed.get(),
+            epochs_on_disk: self.epochs_on_disk.get(),
+            has_aborted: self.has_aborted.get(),
             touched: self.touched.replace(false),
         }
     }
 
     /// The log that goes on from what another shard handed over.
     pub(in crate::log) fn take_over(dir: Rc<LogDir>, handed: Handed, config: Rc<TopicLogConfig>) -> Rc<PartitionLog> {
-        let Handed { id, topic, state, snapshot_offset, epochs_changed, touched } = handed;
+        let Handed { id, topic, state, snapshot_offset, epochs_changed, epochs_on_disk, has_aborted, touched } = handed;
         let cached: Vec<(Offset, usize)> = state.tail.iter().map(|batch| (batch.end, batch.bytes.len())).collect();
         let log = PartitionLog::new(dir, id, &topic, config, state, true);
-        log.note_loaded(snapshot_offset, epochs_changed);
+        log.note_loaded(snapshot_offset, epochs_changed, epochs_on_disk);
+        log.note_aborted(has_aborted);
+        log.padded.set(true);
         log.touched.set(touched || epochs_changed);
         log.dir.memory.add_cached(&log, &cached);
         log

@@ -5,6 +5,7 @@
 
 mod aborted;
 mod append;
+mod bypass;
 mod flush;
 mod handover;
 mod read;
@@ -64,6 +65,9 @@ pub struct PartitionLog {
     snapshot_offset: Cell<Option<Offset>>,
     /// Some leader epoch may not be in the checkpoint: an appended one, or one that only the scan at the start found.
     epochs_changed: Cell<bool>,
+    epochs_on_disk: Cell<bool>,
+    /// The active segment's file may be longer than what was written.
+    padded: Cell<bool>,
     /// Some segment may have an index of aborted transactions.
     has_aborted: Cell<bool>,
 }
@@ -96,6 +100,8 @@ impl PartitionLog {
             traffic: Cell::new(0),
             snapshot_offset: Cell::new(None),
             epochs_changed: Cell::new(false),
+            epochs_on_disk: Cell::new(false),
+            padded: Cell::new(false),
             has_aborted: Cell::new(false),
         })
     }
@@ -124,6 +130,9 @@ impl PartitionLog {
     /// Takes effect with the next append.
     pub fn set_config(&self, config: Rc<TopicLogConfig>) {
         *self.config.borrow_mut() = config;
+        if self.config.borrow().is_durable() {
+            self.resume_run();
+        }
         self.advanced.notify();
     }
 
@@ -271,10 +280,13 @@ impl PartitionLog {
     }
 
     /// What loading found: the newest producers' snapshot on disk, and whether leader epochs are missing in their checkpoint.
-    pub(super) fn note_loaded(&self, snapshot: Option<Offset>, epochs_changed: bool) {
+    pub(super) fn note_loaded(&self, snapshot: Option<Offset>, epochs_changed: bool, epochs_on_disk: bool) {
         self.snapshot_offset.set(snapshot);
         self.epochs_changed.set(epochs_changed);
-        self.touched.set(epochs_changed);
+        self.epochs_on_disk.set(epochs_on_disk);
+        // Without a snapshot at its end the next start would scan it again.
+        let ends_at_snapshot = self.size_bytes() == 0 || snapshot == Some(self.log_end());
+        self.touched.set(epochs_changed || !ends_at_snapshot);
     }
 
     /// The lowest journal frame it needs.
@@ -313,6 +325,18 @@ impl PartitionLog {
         if !self.flush_wanted.replace(true) {
             let _ = self.dir.flushes.send(this);
         }
+    }
+
+    /// As [`PartitionLog::want_flush`]; the bytes that will be written, or `None` if somebody had asked before.
+    pub(super) fn ask_for_flush(&self) -> Option<u64> {
+        let before = self.flush_wanted.get();
+        self.want_flush();
+        (!before).then(|| self.unwritten_bytes())
+    }
+
+    /// Whether the batch that ends at `end` is in no segment yet.
+    pub(super) fn is_unwritten(&self, end: Offset) -> bool {
+        end > self.state.borrow().written_end
     }
 
     /// Drops the cached batch that ends at `end` and all before it; their bytes. `None` if it is not in a segment yet.
@@ -363,6 +387,10 @@ impl Owner for PartitionLog {
 
     fn acknowledged(&self) -> Offset {
         self.state.borrow().durable_end
+    }
+
+    fn frame(&self, base: Offset, end: Offset, len: usize) -> bool {
+        self.state.borrow_mut().bypass.frame(base, end, len as u64)
     }
 
     fn journal_durable(&self, end: Offset) {

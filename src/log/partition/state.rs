@@ -5,6 +5,7 @@
 //! durable end = what survives a crash: in the journal or synced, without a gap
 //! ```
 
+use super::bypass::Bypass;
 use crate::log::LeaderEpochs;
 use crate::log::producer::ProducerStates;
 use crate::log::segment::{Segment, SegmentId};
@@ -34,8 +35,7 @@ pub struct State {
     pub synced_end: Offset,
     pub journal_end: Offset,
     pub durable_end: Offset,
-    /// Batches that are in no journal: durable only when their segment is synced.
-    pub bypassed: VecDeque<(Offset, Offset)>,
+    pub bypass: Bypass,
     /// The journal frame that the first batch up to this end needs.
     pub frames: VecDeque<(Offset, u64)>,
     /// The frame held in the journal.
@@ -57,7 +57,7 @@ impl State {
             synced_end: log_end,
             journal_end: log_end,
             durable_end: log_end,
-            bypassed: VecDeque::new(),
+            bypass: Bypass::default(),
             frames: VecDeque::new(),
             hold: None,
             unwritten_bytes: 0,
@@ -120,10 +120,7 @@ impl State {
 
     /// Moves the durable end up as far as journal and segments allow; whether it moved.
     pub fn advance_durable(&mut self) -> bool {
-        while self.bypassed.front().is_some_and(|(_, end)| *end <= self.synced_end) {
-            self.bypassed.pop_front();
-        }
-        let journal = self.bypassed.front().map_or(self.journal_end, |(start, _)| self.journal_end.min(*start));
+        let journal = self.bypass.unjournaled_from(self.synced_end).map_or(self.journal_end, |start| self.journal_end.min(start));
         let durable = journal.max(self.synced_end).min(self.log_end);
         let moved = durable > self.durable_end;
         self.durable_end = self.durable_end.max(durable);

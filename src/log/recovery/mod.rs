@@ -10,7 +10,7 @@ pub(super) mod summary;
 use super::dir::LogDir;
 use super::health::DirHealth;
 use super::journal::files::{self, JournalState};
-use super::memory::Memory;
+use super::memory::MemoryBudget;
 use super::segment::files::Files;
 use super::{LogConfig, LogDirsInfo, OpenError};
 use crate::rt::fs;
@@ -58,7 +58,7 @@ async fn recover_journal(
     let Some(state) = files::read_state(dir, journal).await?.filter(|state| !state.replayed) else { return Ok(()) };
     let (flushes, _nobody) = queue();
     let config = Rc::new(config.clone());
-    let shared = (Rc::new(Files::new(&config)), Rc::new(Memory::new(config.tail_bytes_max)), config);
+    let shared = (Rc::new(Files::new(&config)), Rc::new(MemoryBudget::new(config.tail_bytes_max)), config);
     let log_dir = Rc::new(LogDir::new(Rc::new(DirHealth::new(dir.to_path_buf())), None, shared, flushes));
     let damaged_before = recovered.damaged.len();
     let replay = Replay::begin(log_dir, journal, state.epoch, ring.clone()).await?;

@@ -5,7 +5,7 @@ use super::lru::Lru;
 use crate::log::LogConfig;
 use crate::rt::{File, Map, OpenOptions, SharedFile};
 use crate::types::TopicPartitionId;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
@@ -28,6 +28,11 @@ pub struct Files {
     writers: RefCell<Lru<SegmentKey, SegmentWriter>>,
     offset_maps: RefCell<Lru<SegmentKey, Rc<Map>>>,
     time_maps: RefCell<Lru<SegmentKey, Rc<Map>>>,
+    /// Writes to segments, and their bytes with what aligns them.
+    pub writes: Cell<u64>,
+    pub written_bytes: Cell<u64>,
+    /// Runs of batches that bypassed the journal.
+    pub runs: Cell<u64>,
 }
 
 impl Files {
@@ -37,6 +42,9 @@ impl Files {
             writers: RefCell::new(Lru::new(config.open_files_max / 2)),
             offset_maps: RefCell::new(Lru::new(config.index_maps_max / 2)),
             time_maps: RefCell::new(Lru::new(config.index_maps_max / 2)),
+            writes: Cell::new(0),
+            written_bytes: Cell::new(0),
+            runs: Cell::new(0),
         }
     }
 
@@ -55,8 +63,23 @@ impl Files {
         self.writers.borrow_mut().remove(key)
     }
 
+    pub fn has_writer(&self, key: &SegmentKey) -> bool {
+        self.writers.borrow().contains(key)
+    }
+
     pub fn put_writer(&self, key: SegmentKey, writer: SegmentWriter) {
         self.writers.borrow_mut().insert(key, writer);
+    }
+
+    /// One write of `bytes` was done.
+    pub fn count_write(&self, bytes: u64) {
+        self.writes.set(self.writes.get() + 1);
+        self.written_bytes.set(self.written_bytes.get() + bytes);
+    }
+
+    /// One run bypassed the journal.
+    pub fn count_run(&self) {
+        self.runs.set(self.runs.get() + 1);
     }
 
     pub async fn open_writer(path: &Path) -> io::Result<File> {
@@ -86,6 +109,14 @@ impl Files {
         self.readers.borrow_mut().remove(key);
         self.writers.borrow_mut().remove(key);
         self.forget_maps(key);
+    }
+
+    /// Closes what was not used since the last time.
+    pub fn close_idle(&self) {
+        self.readers.borrow_mut().sweep();
+        self.writers.borrow_mut().sweep();
+        self.offset_maps.borrow_mut().sweep();
+        self.time_maps.borrow_mut().sweep();
     }
 
     /// Closes everything of a partition.

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 pub struct Lru<K, V> {
     capacity: usize,
     tick: u64,
+    /// The tick of the last sweep.
+    swept: u64,
     items: BTreeMap<K, (u64, V)>,
 }
 
 impl<K: Ord + Clone, V> Lru<K, V> {
     pub fn new(capacity: usize) -> Lru<K, V> {
-        Lru { capacity: capacity.max(1), tick: 0, items: BTreeMap::new() }
+        Lru { capacity: capacity.max(1), tick: 0, swept: 0, items: BTreeMap::new() }
     }
 
     pub fn get(&mut self, key: &K) -> Option<&mut V> {
@@ -18,6 +20,10 @@ impl<K: Ord + Clone, V> Lru<K, V> {
         let (used, value) = self.items.get_mut(key)?;
         *used = self.tick;
         Some(value)
+    }
+
+    pub fn contains(&self, key: &K) -> bool {
+        self.items.contains_key(key)
     }
 
     /// Forgets the eighth that was not used longest when full.
@@ -34,6 +40,12 @@ impl<K: Ord + Clone, V> Lru<K, V> {
 
     pub fn remove(&mut self, key: &K) -> Option<V> {
         self.items.remove(key).map(|(_, value)| value)
+    }
+
+    /// Forgets what was not used since the last sweep.
+    pub fn sweep(&mut self) {
+        let since = std::mem::replace(&mut self.swept, self.tick);
+        self.items.retain(|_, (used, _)| *used > since);
     }
 
     pub fn retain(&mut self, mut keep: impl FnMut(&K) -> bool) {
@@ -54,5 +66,17 @@ mod tests {
         assert_eq!(lru.get(&0), Some(&mut 0));
         assert_eq!(lru.get(&1), None);
         assert!(lru.items.len() <= 8);
+    }
+
+    #[test]
+    fn what_is_not_used_between_two_sweeps_goes() {
+        let mut lru = Lru::new(8);
+        [1, 2].into_iter().for_each(|n| lru.insert(n, n));
+        lru.sweep();
+        assert_eq!(lru.get(&1), Some(&mut 1));
+        lru.sweep();
+        assert!(lru.contains(&1) && !lru.contains(&2));
+        lru.sweep();
+        assert!(!lru.contains(&1));
     }
 }

@@ -39,9 +39,28 @@ pub struct ScanEnd {
     pub stop: Option<ScanStop>,
 }
 
+/// Where a scan reads: a file, or the whole of one in memory.
+#[derive(Clone, Copy)]
+pub enum Source<'a> {
+    File(&'a File),
+    Memory(&'a Bytes),
+}
+
+impl Source<'_> {
+    pub async fn read_at(&self, offset: u64, len: usize) -> io::Result<Bytes> {
+        match self {
+            Source::File(file) => file.read_at(offset, len).await,
+            Source::Memory(bytes) => {
+                let start = bytes.len().min(offset.min(usize::MAX as u64) as usize);
+                Ok(bytes.slice(start..bytes.len().min(start + len)))
+            }
+        }
+    }
+}
+
 /// Reads whole batches from `position` up to `limit`, checks their CRC and order, and shows each with its position to `visit`.
 pub async fn scan_batches(
-    file: &File,
+    source: Source<'_>,
     position: u64,
     limit: u64,
     next_offset: Offset,
@@ -53,11 +72,11 @@ pub async fn scan_batches(
         let left = (limit - end.position).min(usize::MAX as u64) as usize;
         let wanted = batch_size(&chunk).unwrap_or(HEADER_SIZE).min(left);
         if chunk.len() < wanted {
-            chunk = file.read_at(end.position, wanted.max(CHUNK_BYTES.min(left))).await?;
+            chunk = source.read_at(end.position, wanted.max(CHUNK_BYTES.min(left))).await?;
             // A whole header may now ask for more than a chunk.
             let wanted = batch_size(&chunk).unwrap_or(HEADER_SIZE).min(left);
             if chunk.len() < wanted {
-                chunk = file.read_at(end.position, wanted).await?;
+                chunk = source.read_at(end.position, wanted).await?;
             }
         }
         let (header, size) = match check_batch(&chunk, end.next_offset) {
@@ -94,7 +113,8 @@ fn batch_size(bytes: &[u8]) -> Option<usize> {
 
 /// Steps from batch to batch by their headers alone. Positions come from an index or from here, so a bad header is an error.
 pub struct HeaderWalk<'a> {
-    file: &'a SharedFile,
+    /// `None`: all of it is in `chunk`.
+    file: Option<&'a SharedFile>,
     position: u64,
     limit: u64,
     chunk: Bytes,
@@ -104,7 +124,12 @@ pub struct HeaderWalk<'a> {
 impl<'a> HeaderWalk<'a> {
     /// From the batch that begins at `position`; nothing at or beyond `limit` is looked at.
     pub fn new(file: &'a SharedFile, position: u64, limit: u64) -> HeaderWalk<'a> {
-        HeaderWalk { file, position, limit, chunk: Bytes::new(), chunk_at: position }
+        HeaderWalk { file: Some(file), position, limit, chunk: Bytes::new(), chunk_at: position }
+    }
+
+    /// As [`HeaderWalk::new`], over a whole file in memory.
+    pub fn in_memory(bytes: Bytes, position: u64) -> HeaderWalk<'a> {
+        HeaderWalk { file: None, position, limit: bytes.len() as u64, chunk: bytes, chunk_at: 0 }
     }
 
     /// Where the next batch begins.
@@ -118,9 +143,9 @@ impl<'a> HeaderWalk<'a> {
             return Ok(None);
         }
         let mut skip = self.position.saturating_sub(self.chunk_at) as usize;
-        if self.chunk.len() < skip + HEADER_SIZE {
+        if let Some(file) = self.file.filter(|_| self.chunk.len() < skip + HEADER_SIZE) {
             let wanted = HEADERS_BYTES.min((self.limit - self.position) as usize);
-            self.chunk = self.file.read_at(self.position, wanted).await?;
+            self.chunk = file.read_at(self.position, wanted).await?;
             self.chunk_at = self.position;
             skip = 0;
         }

@@ -2,7 +2,7 @@
 
 use super::file::File;
 use super::{io::submit, state};
-use crate::rt::fs::{DirEntry, FileLock};
+use crate::rt::fs::{DirEntry, DirFile, FileLock, PlainFile};
 use crate::rt::{AlignedBuffer, OpenOptions};
 use bytes::Bytes;
 use std::io;
@@ -24,6 +24,17 @@ pub async fn create_dir_all(path: &Path) -> io::Result<()> {
 pub async fn list_dir(path: &Path) -> io::Result<Vec<DirEntry>> {
     let path = path.to_path_buf();
     submit("list", |o| o.blocking, move |disk, _| disk.list(&path)).await
+}
+
+pub async fn read_dir(path: &Path, files_max: usize, len_max: u64) -> io::Result<Vec<DirFile>> {
+    let entries = list_dir(path).await?;
+    let mut files: Vec<DirFile> = entries.into_iter().map(|entry| DirFile { entry, contents: None }).collect();
+    let small = |file: &&mut DirFile| !file.entry.is_dir && file.entry.len <= len_max;
+    for file in files.iter_mut().rev().filter(small).take(files_max) {
+        let contents = read_file(&path.join(&file.entry.name), u64::MAX).await?;
+        file.contents = Some(contents).filter(|contents| contents.len() as u64 == file.entry.len);
+    }
+    Ok(files)
 }
 
 pub async fn rename(from: &Path, to: &Path) -> io::Result<()> {
@@ -73,6 +84,22 @@ pub async fn write_file(path: &Path, contents: &[u8]) -> io::Result<()> {
     file.sync().await?;
     rename(&temporary, path).await?;
     sync_dir(path.parent().unwrap_or(Path::new("/"))).await
+}
+
+pub async fn write_plain(dir: &Path, files: Vec<PlainFile>) -> io::Result<()> {
+    for PlainFile { name, offset, contents } in files {
+        let file = File::open(&dir.join(name), OpenOptions { write: true, create: true, ..OpenOptions::default() }).await?;
+        let end = offset + contents.len() as u64;
+        if !contents.is_empty() {
+            let mut buffer = AlignedBuffer::with_capacity(contents.len());
+            buffer.extend_from_slice(&contents);
+            file.write_at(offset, buffer).await?;
+        }
+        if file.len().await? != end {
+            file.truncate(end).await?;
+        }
+    }
+    Ok(())
 }
 
 pub async fn free_space(_path: &Path) -> io::Result<u64> {

@@ -1,7 +1,7 @@
 //! Directories and small files: std's calls on the blocking pool.
 
 use super::pool;
-use crate::rt::fs::{DirEntry, FileLock};
+use crate::rt::fs::{DirEntry, DirFile, FileLock, PlainFile};
 use bytes::Bytes;
 use std::ffi::CString;
 use std::fs::File;
@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Runs `work` with an owned copy of the path.
@@ -42,6 +43,22 @@ fn list_dir_blocking(path: &Path) -> io::Result<Vec<DirEntry>> {
     }
     entries.sort();
     Ok(entries)
+}
+
+pub async fn read_dir(path: &Path, files_max: usize, len_max: u64) -> io::Result<Vec<DirFile>> {
+    on_pool(path, move |path| {
+        let entries = list_dir_blocking(path)?;
+        let mut files: Vec<DirFile> = entries.into_iter().map(|entry| DirFile { entry, contents: None }).collect();
+        let small = |file: &&mut DirFile| !file.entry.is_dir && file.entry.len <= len_max;
+        for file in files.iter_mut().rev().filter(small).take(files_max) {
+            let mut contents = Vec::with_capacity(file.entry.len as usize + 1);
+            File::open(path.join(&file.entry.name))?.take(len_max + 1).read_to_end(&mut contents)?;
+            // One that grew meanwhile is read again by whoever needs it.
+            file.contents = (contents.len() as u64 == file.entry.len).then(|| contents.into());
+        }
+        Ok(files)
+    })
+    .await
 }
 
 pub async fn rename(from: &Path, to: &Path) -> io::Result<()> {
@@ -102,6 +119,17 @@ fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
     let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
     name.push(".tmp");
     Ok(path.with_file_name(name))
+}
+
+pub async fn write_plain(dir: &Path, files: Vec<PlainFile>) -> io::Result<()> {
+    on_pool(dir, move |dir| files.iter().try_for_each(|file| write_plain_blocking(dir, file))).await
+}
+
+fn write_plain_blocking(dir: &Path, plain: &PlainFile) -> io::Result<()> {
+    let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(dir.join(&plain.name))?;
+    file.write_all_at(&plain.contents, plain.offset)?;
+    let end = plain.offset + plain.contents.len() as u64;
+    if file.metadata()?.len() == end { Ok(()) } else { file.set_len(end) }
 }
 
 pub async fn free_space(path: &Path) -> io::Result<u64> {

@@ -38,6 +38,11 @@ fn health_and_metrics() {
         let (_, value) = line.rsplit_once(' ').expect("a name and a value");
         assert!(value.parse::<f64>().is_ok(), "not a number: {line}");
     }
+    // An append that was acknowledged was written to a journal, on one shard or the other.
+    for name in ["ringmill_journal_writes_total{", "ringmill_journal_bytes{", "ringmill_journal_write_duration_seconds_count{"] {
+        let values = metrics.lines().filter(|line| line.starts_with(name)).filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
+        assert!(values.sum::<f64>() > 0.0, "{name} counts nothing");
+    }
 }
 
 #[test]

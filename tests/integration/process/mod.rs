@@ -3,6 +3,7 @@
 mod disk_full;
 mod kill;
 mod lifecycle;
+mod many_partitions;
 mod refusals;
 mod storage;
 mod strictness;

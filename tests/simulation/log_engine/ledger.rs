@@ -30,6 +30,7 @@ pub struct Counts {
     pub reads: u64,
     pub refused: u64,
     pub deletions: u64,
+    pub bypass_runs: u64,
 }
 
 /// A place for a topic of one partition; a deletion makes room for the next generation.

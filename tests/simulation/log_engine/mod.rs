@@ -3,6 +3,7 @@
 //! The check after every start: everything acknowledged or served is there, byte for byte; offsets are dense; deleted records
 //! and topics stay deleted; leader epochs end where they did; repeats of remembered batches get their first answer.
 
+mod bursts;
 mod ledger;
 mod process;
 mod traffic;
@@ -50,6 +51,7 @@ fn config(world: &World) -> (LogConfig, TopicLogConfig) {
     let config = LogConfig {
         tail_bytes_max: 256 << 10,
         tail_flush_bytes: 4 << 10 << world.random_below(4),
+        bypass_bytes: 2 << 10 << world.random_below(5),
         journal_file_bytes: 64 << 10,
         journal_bytes_initial: 128 << 10,
         journal_bytes_max: 256 << 10 << world.random_below(2),
@@ -143,6 +145,7 @@ fn run_all(count: u64, story: &Story) -> Counts {
         total.reads += counts.reads;
         total.refused += counts.refused;
         total.deletions += counts.deletions;
+        total.bypass_runs += counts.bypass_runs;
     });
     let total = total.into_inner().unwrap();
     println!("{total:?}");
@@ -153,7 +156,7 @@ fn run_all(count: u64, story: &Story) -> Counts {
 #[test]
 fn nothing_acknowledged_or_served_is_lost_by_crashes() {
     let total = run_all(1_000, &CRASHES);
-    assert!(total.batches_lost_unacknowledged > 0 && total.duplicates > 0 && total.deletions > 0, "{total:?}");
+    assert!(total.batches_lost_unacknowledged > 0 && total.duplicates > 0 && total.deletions > 0 && total.bypass_runs > 0, "{total:?}");
 }
 
 #[test]

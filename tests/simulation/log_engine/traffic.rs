@@ -12,19 +12,19 @@ use std::time::Duration;
 
 /// One partition as its clients see it.
 #[derive(Clone)]
-struct Client {
-    store: Rc<LogStore>,
+pub struct Client {
+    pub store: Rc<LogStore>,
     log: Rc<PartitionLog>,
-    ledger: Ledger,
+    pub ledger: Ledger,
     slot: usize,
     generation: u8,
 }
 
-fn below(bound: u64) -> u64 {
+pub fn below(bound: u64) -> u64 {
     random_u64() % bound
 }
 
-async fn pause_us(bound: u64) {
+pub async fn pause_us(bound: u64) {
     rt::sleep(Duration::from_micros(below(bound))).await;
 }
 
@@ -135,6 +135,7 @@ pub fn start(store: &Rc<LogStore>, log: Rc<PartitionLog>, ledger: &Ledger, slot:
     for producer in 0..2 {
         rt::spawn(Queue::Foreground, client.clone().produce_idempotently(ProducerId(producer)));
     }
+    rt::spawn(Queue::Foreground, super::bursts::produce(client.clone()));
     rt::spawn(Queue::Foreground, client.clone().consume());
     rt::spawn(Queue::Background, client.administrate(topic.clone()));
 }
@@ -193,7 +194,7 @@ impl Client {
     }
 
     /// Appends and notes it; `None` once the log is gone. While the disk is full it tries again.
-    async fn append(&self, request: Bytes) -> Option<Appended> {
+    pub async fn append(&self, request: Bytes) -> Option<Appended> {
         loop {
             self.store.room(request.len()).await;
             match self.try_append(&request) {
@@ -216,7 +217,7 @@ impl Client {
         Ok(appended)
     }
 
-    async fn wait(self, appended: Appended) {
+    pub async fn wait(self, appended: Appended) {
         let end = appended.last_offset.plus(1);
         if self.log.wait_durable(end).await.is_ok() && self.is_current() {
             self.ledger.lock().slots[self.slot].acknowledge(end.0);
