@@ -32,7 +32,7 @@ pub async fn handle(context: &RequestContext, request: OffsetForLeaderEpochReque
         shard,
         queries,
         &mut answers,
-        async |q| offsets::epoch_ends(shard, &q),
+        async |q| offsets::epoch_ends(shard, &q).await,
         Request::EpochEnds,
         |reply| match reply {
             Reply::EpochEnds(answers) => answers,

@@ -6,12 +6,14 @@ use super::memory::MemoryBudget;
 use super::segment::files::Files;
 use super::unlinks::Unlinks;
 use super::{LogConfig, PartitionLog};
-use crate::rt::sync::QueueSender;
+use crate::rt::sync::{QueueSender, Semaphore};
 use crate::types::{PartitionIndex, TopicPartitionId};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
+
+const REBUILDS_AT_ONCE: u64 = 2;
 
 pub struct LogDir {
     pub health: Rc<DirHealth>,
@@ -26,6 +28,8 @@ pub struct LogDir {
     pub flushes: QueueSender<Rc<PartitionLog>>,
     /// Files of deleted segments.
     pub unlinks: Unlinks,
+    /// Turns to make a segment's indexes anew: however many are wrong, the disk is left to others.
+    pub rebuilds: Semaphore,
     /// Journal frames with log start offsets that no checkpoint has yet.
     log_start_holds: RefCell<Vec<u64>>,
 }
@@ -47,6 +51,7 @@ impl LogDir {
             dirty: RefCell::default(),
             flushes,
             unlinks: Unlinks::default(),
+            rebuilds: Semaphore::new(REBUILDS_AT_ONCE),
             log_start_holds: RefCell::default(),
         }
     }

@@ -4,8 +4,9 @@ use super::checkpoint::{self, BASE_NAME, Checkpoint, Checkpoints};
 use super::format::{
     CLEAN_SHUTDOWN, LOG_START_OFFSET_CHECKPOINT, META_PROPERTIES, MetaProperties, OffsetCheckpointEntry, PartitionDirectory,
     RECOVERY_POINT_CHECKPOINT, REPLICATION_OFFSET_CHECKPOINT, decode_offset_checkpoint, encode_clean_shutdown, encode_offset_checkpoint,
+    is_foreign_to_root,
 };
-use super::{LogConfig, OpenError, kafka_recovery, metadata};
+use super::{LogConfig, OpenError, foreign, kafka_recovery, metadata};
 use crate::rt::fs::FileLock;
 use crate::rt::{self, Queue, fs};
 use crate::types::{Offset, PartitionIndex, TopicId, TopicPartitionId};
@@ -183,6 +184,7 @@ async fn take_over(dir: &Path) -> Result<bool, OpenError> {
     let io = |error| OpenError::Io(dir.to_path_buf(), error);
     let listing = fs::list_dir(dir).await.map_err(io)?;
     let stopped_cleanly = listing.iter().any(|entry| entry.name == CLEAN_SHUTDOWN);
+    foreign::note(dir, &listing, is_foreign_to_root);
     let mut clean = stopped_cleanly;
     let (mut checkpoints, added) = checkpoint::read_all(dir).await?;
     let ours = !checkpoints.is_empty() || listing.iter().any(|entry| entry.name == BASE_NAME);

@@ -6,14 +6,16 @@
 
 use super::checkpoint::Checkpoint;
 use super::dir::LogDir;
-use super::format::{LEADER_EPOCH_CHECKPOINT, OffsetIndex, SegmentFile, SegmentFileKind, TimeIndex, decode_producer_snapshot};
+use super::format::{
+    LEADER_EPOCH_CHECKPOINT, OffsetIndex, SegmentFile, SegmentFileKind, TimeIndex, decode_producer_snapshot, is_foreign_to_partition,
+};
 use super::found::Found;
 use super::partition::{PartitionLog, State, remove_leftovers};
 use super::producer::ProducerStates;
 use super::segment::files::Files;
 use super::segment::scan::{HeaderWalk, ScanEnd, Source, scan_batches};
 use super::segment::{MaxTimestamp, Segment, path};
-use super::{OpenError, TopicLogConfig, metadata, plain};
+use super::{OpenError, TopicLogConfig, foreign, metadata};
 use crate::rt::{AlignedBuffer, File, SharedFile, fs, wall_clock};
 use crate::types::{LeaderEpoch, Offset, Timestamp, TopicPartitionId};
 use crate::wire::records::{BatchHeader, HEADER_SIZE, RecordBatch};
@@ -27,7 +29,7 @@ pub const DAMAGED_NAME: &str = "ringmill-damaged";
 const DAMAGED_BYTES_MAX: u64 = 64 << 10;
 const INDEX_BYTES_MAX: u64 = 1 << 30;
 const REWRITE_BYTES: u64 = 1 << 20;
-const SNAPSHOT_BYTES_MAX: u64 = 256 << 20;
+pub const SNAPSHOT_BYTES_MAX: u64 = 256 << 20;
 
 /// What else is known of the partition that is loaded.
 pub struct Expectation<'a> {
@@ -61,6 +63,7 @@ pub async fn load(
         }
     }
     remove_leftovers(&partition_dir, &found.listing);
+    foreign::note(&partition_dir, &found.listing, is_foreign_to_partition);
     let fresh = found.listing.is_empty();
     if fresh {
         fs::create_dir_all(&partition_dir).await.map_err(io)?;
@@ -161,9 +164,7 @@ impl Loader {
             return Ok((state, None, false));
         };
         let mut segments = Vec::with_capacity(bases.len());
-        for &base in sealed {
-            segments.push(self.sealed(base).await?);
-        }
+        segments.extend(sealed.iter().map(|base| self.sealed(*base)));
         let scanned = self.producers_below(&segments, last).await?;
         let active = if expectation.clean {
             self.active_clean(last, expectation, scanned).await?
@@ -211,7 +212,12 @@ impl Loader {
                 let file =
                     Files::open_writer(&path(&self.dir, segment.base, SegmentFileKind::Log)).await.map_err(|error| self.io(error))?;
                 let visit = |header: &BatchHeader, _, batch: &Bytes| scanned.add(header, batch);
-                scan_batches(Source::File(&file), 0, segment.size, segment.base, visit).await.map_err(|error| self.io(error))?;
+                let end = scan_batches(Source::File(&file), 0, segment.size, segment.base, visit).await.map_err(|error| self.io(error))?;
+                if let Some(stop) = end.stop {
+                    let log = path(&self.dir, segment.base, SegmentFileKind::Log);
+                    let what = format!("{} at position {} (offset {}): {stop}", log.display(), end.position, end.next_offset);
+                    return Err(OpenError::Damaged(self.dir.clone(), what));
+                }
             }
         }
         scanned.epochs.clear();
@@ -242,40 +248,12 @@ impl Loader {
         self.found.contents(&SegmentFile::live(base, SegmentFileKind::Log).to_string())
     }
 
-    async fn sealed(&self, base: Offset) -> Result<Segment, OpenError> {
-        let size = self.len_of(base, SegmentFileKind::Log);
-        let mut segment = Segment::on_disk(base, size, true, self.now);
+    /// Its indexes are looked at when they are first used (`partition/index.rs`).
+    fn sealed(&self, base: Offset) -> Segment {
+        let mut segment = Segment::on_disk(base, self.len_of(base, SegmentFileKind::Log), true, self.now);
         let (offsets, times) = (self.len_of(base, SegmentFileKind::OffsetIndex), self.len_of(base, SegmentFileKind::TimeIndex));
-        // Few bytes need no index; more without one is an index that was lost.
-        let lost = offsets == 0 && size > 4 * self.config.index_interval_bytes.max(1 << 20);
-        if lost || !offsets.is_multiple_of(8) || !times.is_multiple_of(12) {
-            self.rebuild_index(&mut segment).await?;
-        } else {
-            segment.resume_index(offsets, times, Timestamp::NONE);
-        }
-        Ok(segment)
-    }
-
-    /// Makes both indexes of a sealed segment anew from its batches' headers.
-    async fn rebuild_index(&self, segment: &mut Segment) -> Result<(), OpenError> {
-        let log = path(&self.dir, segment.base, SegmentFileKind::Log);
-        tracing::info!(segment = %log.display(), "rebuilding the index");
-        let file = SharedFile::open(&log).await.map_err(|error| self.io(error))?;
-        let mut rebuilt = Segment::new(segment.base, self.now);
-        let mut walk = HeaderWalk::new(&file, 0, segment.size);
-        while let Some((header, _, size)) = walk.next().await.map_err(|error| self.io(error))? {
-            rebuilt.append(&header, size as usize, self.config.index_interval_bytes);
-        }
-        rebuilt.index_max_timestamp();
-        for (kind, bytes) in
-            [(SegmentFileKind::OffsetIndex, rebuilt.index.offsets.bytes()), (SegmentFileKind::TimeIndex, rebuilt.index.times.bytes())]
-        {
-            plain::write(&self.dir, &SegmentFile::live(segment.base, kind).to_string(), bytes).await.map_err(|error| self.io(error))?;
-        }
-        let (offsets, times) = (rebuilt.index.offsets.bytes().len(), rebuilt.index.times.bytes().len());
-        rebuilt.index.persisted(segment.base, offsets, times);
-        *segment = Segment { sealed: true, written: rebuilt.size, ..rebuilt };
-        Ok(())
+        segment.resume_index(offsets, times, Timestamp::NONE);
+        segment
     }
 
     /// The last segment after a clean stop: from its last index entry to the file's end, headers only.
@@ -283,6 +261,7 @@ impl Loader {
         let size = self.len_of(base, SegmentFileKind::Log);
         let mut segment = Segment::new(base, self.now);
         if size == 0 {
+            self.check_end_from(base, scanned.producers_end, expectation, || "the last segment is empty".into())?;
             return Ok(Active { segment, log_end: base, scanned });
         }
         let log = path(&self.dir, base, SegmentFileKind::Log);
@@ -306,8 +285,8 @@ impl Loader {
             Ok::<u64, io::Error>(walk.position())
         };
         let end = walked.await.unwrap_or(0);
-        if end != size || scanned.producers_end < log_end {
-            tracing::info!(segment = %log.display(), "index or producers' snapshot are not what a clean stop leaves: scanning");
+        if end != size || scanned.producers_end != log_end || log_end < expectation.checkpoint.recovery_point {
+            tracing::info!(segment = %log.display(), "segment, index or producers' snapshot are not what a clean stop leaves: scanning");
             return self.active_scanned(base, expectation, scanned).await;
         }
         segment.written = size;
@@ -364,7 +343,7 @@ impl Loader {
         let checkpointed = Some(scanned.producers_end).filter(|offset| *offset > base);
         let start_over = || Active { segment: Segment::new(base, self.now), log_end: base, scanned: scanned.clone() };
         let mut active = start_over();
-        let mut end = ScanEnd { position: 0, next_offset: base, stop: None };
+        let mut end = ScanEnd { position: 0, next_offset: base, gap: None, stop: None };
         for from in [checkpointed, None] {
             active = start_over();
             let start = match from {
@@ -380,8 +359,9 @@ impl Loader {
         let snapshot = checkpointed.unwrap_or(base);
         self.check_end_from(active.log_end, snapshot, expectation, || {
             let why = end.stop.as_ref().map_or_else(|| "the file ends".into(), ToString::to_string);
-            format!("{} at position {}: {why}", log.display(), end.position)
+            format!("{} at position {} (offset {}): {why}", log.display(), end.position, end.next_offset)
         })?;
+        self.check_last(&end, snapshot.max(expectation.checkpoint.recovery_point), &log)?;
         let known_durable = snapshot.max(expectation.checkpoint.recovery_point);
         let unsure =
             active.scanned.batches.iter().find(|(offset, _)| *offset >= known_durable).map_or(end.position, |(_, position)| *position);
@@ -402,6 +382,13 @@ impl Loader {
             active.segment.first_timestamp = BatchHeader::read(&first).map(|header| header.max_timestamp);
         }
         Ok(active)
+    }
+
+    /// A base offset is outside of the CRC, and no batch behind the last one vouches for its.
+    fn check_last(&self, end: &ScanEnd, known: Offset, log: &Path) -> Result<(), OpenError> {
+        let Some(expected) = end.gap.filter(|_| end.next_offset > known) else { return Ok(()) };
+        let what = format!("{}: the last batch, which ends before position {}, does not begin at {expected}", log.display(), end.position);
+        Err(OpenError::Damaged(self.dir.clone(), what))
     }
 
     async fn scan(&self, source: Source<'_>, start: u64, size: u64, active: &mut Active) -> Result<ScanEnd, OpenError> {

@@ -12,6 +12,7 @@ mod config;
 mod dir;
 mod dirs;
 mod error;
+mod foreign;
 pub mod format;
 mod found;
 mod handover;

@@ -96,7 +96,7 @@ async fn read_one(shard: &Shard, read: &PartitionRead, bytes_max: usize, first: 
         log_start_offset: log.log_start(),
         ..PartitionFetched::failed(ErrorCode::None)
     };
-    match diverging_epoch(&log, read) {
+    match diverging_epoch(&log, read).await {
         Ok(None) => {}
         Ok(diverging) => return PartitionFetched { diverging, ..answer },
         Err(error) => return PartitionFetched::failed(error),
@@ -138,10 +138,11 @@ pub fn check_epoch(known_to_client: LeaderEpoch, current: LeaderEpoch) -> ErrorC
     }
 }
 
-fn diverging_epoch(log: &PartitionLog, read: &PartitionRead) -> Result<Option<(LeaderEpoch, Offset)>, ErrorCode> {
+async fn diverging_epoch(log: &PartitionLog, read: &PartitionRead) -> Result<Option<(LeaderEpoch, Offset)>, ErrorCode> {
     if read.last_fetched_epoch == LeaderEpoch::NONE {
         return Ok(None);
     }
+    log.check_epochs().await;
     // No epoch at or below the reader's: what it has, was here before the log's start.
     let end = log.end_offset_for_epoch(read.last_fetched_epoch).ok_or(ErrorCode::OffsetOutOfRange)?;
     let diverges = end.leader_epoch < read.last_fetched_epoch || end.end_offset < read.offset;

@@ -91,6 +91,7 @@ async fn list_one(shard: &Shard, query: &OffsetQuery) -> Result<OffsetAnswer, Er
     let found = match query.timestamp {
         special::LATEST => return Ok(at(readable_end, leader_epoch)),
         special::EARLIEST | special::EARLIEST_LOCAL => {
+            log.check_epochs().await;
             let start = log.log_start();
             let epoch = log.leader_epoch_at(start);
             // Before the first append the leader's epoch begins there.
@@ -115,16 +116,21 @@ fn failure(shard: &Shard, log: &std::rc::Rc<PartitionLog>, error: ReadError) -> 
 }
 
 /// Answers every query, in order.
-pub fn epoch_ends(shard: &Shard, queries: &[EpochEndQuery]) -> Vec<EpochEndAnswer> {
-    queries.iter().map(|query| epoch_end(shard, query).unwrap_or_else(EpochEndAnswer::failed)).collect()
+pub async fn epoch_ends(shard: &Shard, queries: &[EpochEndQuery]) -> Vec<EpochEndAnswer> {
+    let mut answers = Vec::with_capacity(queries.len());
+    for query in queries {
+        answers.push(epoch_end(shard, query).await.unwrap_or_else(EpochEndAnswer::failed));
+    }
+    answers
 }
 
-fn epoch_end(shard: &Shard, query: &EpochEndQuery) -> Result<EpochEndAnswer, ErrorCode> {
+async fn epoch_end(shard: &Shard, query: &EpochEndQuery) -> Result<EpochEndAnswer, ErrorCode> {
     let (log, current) = led(shard, query.id, query.current_leader_epoch)?;
     if query.leader_epoch == current {
         // The current epoch ends where the log does, also before it wrote anything.
         return Ok(EpochEndAnswer { error: ErrorCode::None, leader_epoch: current, end_offset: log.log_end() });
     }
+    log.check_epochs().await;
     Ok(match log.end_offset_for_epoch(query.leader_epoch) {
         Some(end) => EpochEndAnswer { error: ErrorCode::None, leader_epoch: end.leader_epoch, end_offset: end.end_offset },
         None => EpochEndAnswer::failed(ErrorCode::None),

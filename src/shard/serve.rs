@@ -82,7 +82,7 @@ impl Desk {
             Request::Fence => keep(self.appends.send(Intake::Fence(reply_to))),
             Request::Fetch(read) => answer(reply_to, async move { Reply::Fetched(read_all(&shard, read).await) }),
             Request::ListOffsets(queries) => answer(reply_to, async move { Reply::Offsets(list_all(&shard, queries).await) }),
-            Request::EpochEnds(queries) => reply_to.send(Reply::EpochEnds(epoch_ends(&shard, &queries))).await,
+            Request::EpochEnds(queries) => answer(reply_to, async move { Reply::EpochEnds(epoch_ends(&shard, &queries).await) }),
             Request::LogDirs => reply_to.send(Reply::LogDirs(shard.logs().dirs())).await,
             Request::AwaitData { watches, at_most } => self.await_data(reply_to, watches, at_most),
             Request::CancelAwait { call } => {

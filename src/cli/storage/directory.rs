@@ -3,8 +3,8 @@
 use super::journal::{Journal, list_journals};
 use super::partition::PartitionFiles;
 use crate::log::format::{
-    CLEAN_SHUTDOWN, DirectoryStage, LOG_START_OFFSET_CHECKPOINT, META_PROPERTIES, MetaProperties, PartitionDirectory,
-    RECOVERY_POINT_CHECKPOINT, decode_offset_checkpoint,
+    CLEAN_SHUTDOWN, CLEANER_OFFSET_CHECKPOINT, DirectoryStage, LOG_START_OFFSET_CHECKPOINT, META_PROPERTIES, MetaProperties,
+    PartitionDirectory, RECOVERY_POINT_CHECKPOINT, decode_offset_checkpoint, is_foreign_to_root,
 };
 use crate::log::inspect::{Checkpoint, Checkpoints, decode_checkpoints, is_checkpoint_name, merge};
 use crate::types::{Offset, PartitionIndex};
@@ -14,8 +14,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 const LOCK_NAME: &str = ".lock";
-/// Kafka's, and ours: up to where compaction has cleaned, by partition.
-const CLEANER_CHECKPOINT: &str = "cleaner-offset-checkpoint";
 
 /// See the module.
 pub struct Directory {
@@ -100,8 +98,8 @@ impl Directory {
             match PartitionDirectory::parse(name) {
                 Some(found) if found.stage == DirectoryStage::Live => self.partitions.push(PartitionFiles::list(&self.path, name, found)?),
                 Some(_) => {}
-                None if name == "lost+found" => {}
-                None => self.foreign.push(format!("{name}/")),
+                None if is_foreign_to_root(name, is_dir) => self.foreign.push(format!("{name}/")),
+                None => {}
             }
         } else if is_checkpoint_name(name) {
             self.take_checkpoint(name);
@@ -115,9 +113,9 @@ impl Directory {
             self.kafka_recovery_points = self.read_by_name(name);
         } else if name == LOG_START_OFFSET_CHECKPOINT {
             self.kafka_log_starts = self.read_by_name(name);
-        } else if name == CLEANER_CHECKPOINT {
+        } else if name == CLEANER_OFFSET_CHECKPOINT {
             self.cleaned = self.read_by_name(name);
-        } else if !is_known(name) {
+        } else if is_foreign_to_root(name, is_dir) {
             self.foreign.push(name.to_owned());
         }
         Ok(())
@@ -166,11 +164,4 @@ impl Directory {
         let name = (partition.directory.topic.clone(), partition.directory.partition);
         self.cleaned.get(&name).copied().unwrap_or_default()
     }
-}
-
-/// Files at a log directory's root that are Kafka's or ours.
-fn is_known(name: &str) -> bool {
-    let kafkas =
-        [LOCK_NAME, CLEAN_SHUTDOWN, "replication-offset-checkpoint", "bootstrap.checkpoint", "quorum-state", ".kafka_cleanshutdown"];
-    name.starts_with("ringmill-") || name.ends_with(".tmp") || kafkas.contains(&name)
 }

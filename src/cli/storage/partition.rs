@@ -3,6 +3,7 @@
 use super::directory::list;
 use crate::log::format::{
     LEADER_EPOCH_CHECKPOINT, PARTITION_METADATA, PartitionDirectory, SegmentFile, SegmentFileKind, decode_partition_metadata,
+    is_foreign_to_partition,
 };
 use crate::types::{Offset, TopicId, TopicPartitionId};
 use bytes::Bytes;
@@ -66,8 +67,8 @@ impl PartitionFiles {
             _ if name == DAMAGED_NAME => {
                 self.damaged = Some(fs::read_to_string(&path).unwrap_or_else(|error| error.to_string()).trim_end().to_owned());
             }
-            _ if name.ends_with(".tmp") || name.ends_with(".checkpoint") || name == "quorum-state" => {}
-            _ => self.foreign.push(name.to_owned()),
+            _ if is_foreign_to_partition(name, is_dir) => self.foreign.push(name.to_owned()),
+            _ => {}
         }
     }
 

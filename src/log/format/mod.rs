@@ -5,6 +5,7 @@
 //! them instead of trusting them. What these formats hold is what Kafka 4.3 writes and reads.
 
 mod checkpoint;
+mod foreign;
 mod names;
 mod offset_index;
 mod producer_snapshot;
@@ -18,6 +19,7 @@ pub use checkpoint::{
     REPLICATION_OFFSET_CHECKPOINT, decode_leader_epoch_checkpoint, decode_offset_checkpoint, encode_leader_epoch_checkpoint,
     encode_offset_checkpoint,
 };
+pub use foreign::{CLEANER_OFFSET_CHECKPOINT, is_foreign_to_partition, is_foreign_to_root};
 pub use names::{DirectoryStage, FileStage, PartitionDirectory, SegmentFile, SegmentFileKind};
 pub use offset_index::{OffsetIndex, OffsetIndexBuilder, OffsetPosition};
 pub use producer_snapshot::{ProducerSnapshotEntry, SnapshotError, decode_producer_snapshot, encode_producer_snapshot};

@@ -7,9 +7,10 @@ use super::PartitionLog;
 use crate::config::limits::TXN_INDEX_BYTES_MAX;
 use crate::log::ReadError;
 use crate::log::format::{AbortedTransaction, SegmentFileKind, TxnIndex};
-use crate::log::segment::path;
+use crate::log::segment::{Segment, SegmentId, path};
 use crate::rt::fs;
 use crate::types::Offset;
+use bytes::Bytes;
 use std::io;
 
 impl PartitionLog {
@@ -19,22 +20,35 @@ impl PartitionLog {
         if !self.has_aborted.get() || from >= upto {
             return Ok(found);
         }
-        let bases: Vec<Offset> = {
+        let ids: Vec<SegmentId> = {
             let state = self.state.borrow();
             let first = state.segment_index(from);
-            state.segments[first..].iter().map(|segment| segment.base).collect()
+            state.segments[first..].iter().map(Segment::id).collect()
         };
-        for base in bases {
-            let file = path(&self.path(), base, SegmentFileKind::TxnIndex);
-            match fs::read_file(&file, TXN_INDEX_BYTES_MAX).await {
-                // A transaction that began below `upto` may end in any later segment.
-                Ok(bytes) if TxnIndex::new(&bytes).collect(from, upto, &mut found) => break,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(self.read_failed(&error)),
+        for id in ids {
+            // A transaction that began below `upto` may end in any later segment.
+            if TxnIndex::new(&self.transaction_index(id).await?).collect(from, upto, &mut found) {
+                break;
             }
         }
         Ok(found)
+    }
+
+    /// The bytes of a segment's index, which is made anew if it is none; empty if there is no file.
+    async fn transaction_index(&self, id: SegmentId) -> Result<Bytes, ReadError> {
+        let file = path(&self.path(), id.base, SegmentFileKind::TxnIndex);
+        for attempt in 0..2 {
+            match fs::read_file(&file, TXN_INDEX_BYTES_MAX).await {
+                Ok(bytes) => match TxnIndex::new(&bytes).check(id.base) {
+                    Err(why) if attempt == 0 => self.rebuild_transactions(id, &why.to_string()).await,
+                    Err(why) => return Err(self.segment_failed(id, &io::Error::other(why))),
+                    Ok(()) => return Ok(bytes),
+                },
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                Err(error) => return Err(self.segment_failed(id, &error)),
+            }
+        }
+        Ok(Bytes::new())
     }
 
     /// What loading found: whether there is an index of aborted transactions.

@@ -347,7 +347,7 @@ impl PartitionLog {
     }
 
     /// Before a snapshot at the same place: a start reads only what is behind the snapshot.
-    async fn write_epochs(&self) -> Result<(), FlushError> {
+    pub(super) async fn write_epochs(&self) -> Result<(), FlushError> {
         if !self.epochs_changed.replace(false) {
             return Ok(());
         }

@@ -6,9 +6,12 @@
 mod aborted;
 mod append;
 mod bypass;
+mod epochs;
 mod flush;
 mod handover;
+mod index;
 mod read;
+mod rebuild;
 mod removal;
 mod state;
 mod timestamps;
@@ -68,6 +71,8 @@ pub struct PartitionLog {
     epochs_on_disk: Cell<bool>,
     /// The active segment's file may be longer than what was written.
     padded: Cell<bool>,
+    /// They were compared with the batches.
+    epochs_checked: Cell<bool>,
     /// Some segment may have an index of aborted transactions.
     has_aborted: Cell<bool>,
 }
@@ -102,6 +107,7 @@ impl PartitionLog {
             epochs_changed: Cell::new(false),
             epochs_on_disk: Cell::new(false),
             padded: Cell::new(false),
+            epochs_checked: Cell::new(false),
             has_aborted: Cell::new(false),
         })
     }

@@ -1,17 +1,16 @@
 //! Reading: from the tail's memory, or as a range of a segment's file found by index and a short walk over headers.
 
 use super::PartitionLog;
+use super::index::{Lost, boundary_below};
 use super::state::State;
 use crate::log::ReadError;
-use crate::log::format::{OffsetIndex, OffsetPosition, SegmentFileKind};
-use crate::log::segment::scan::HeaderWalk;
+use crate::log::format::SegmentFileKind;
 use crate::log::segment::{SegmentId, path};
-use crate::rt::{self, Map, SharedFile};
+use crate::rt::{self, SharedFile};
 use crate::types::Offset;
 use crate::wire::records::BatchHeader;
 use bytes::Bytes;
 use std::io;
-use std::rc::Rc;
 
 /// A run of bytes of a fetch's answer: whole batches when joined in order.
 #[derive(Clone)]
@@ -146,14 +145,18 @@ impl PartitionLog {
 
     /// The largest batch boundary from `low`, which is one, up to `wanted`.
     async fn batch_end_below(&self, segment: SegmentView, file: &SharedFile, low: u64, wanted: u64) -> Result<u64, ReadError> {
-        let indexed = self.index_below_position(segment, wanted).await.map_or(low, u64::from).max(low);
-        let mut walk = HeaderWalk::new(file, indexed, segment.written);
-        while let Some((_, position, size)) = walk.next().await.map_err(|error| self.read_failed(&error))? {
-            if position + u64::from(size) > wanted {
-                return Ok(position);
+        if let Some(entry) = self.index_below_position(segment, wanted).await.filter(|entry| u64::from(entry.position) > low) {
+            match boundary_below(file, segment, Some(entry), u64::from(entry.position), wanted).await {
+                Ok(end) => return Ok(end),
+                Err(Lost::Index(why)) => self.rebuild_indexes(segment.id, &why).await,
+                Err(Lost::Read(error)) => return Err(self.segment_failed(segment.id, &error)),
             }
         }
-        Ok(walk.position())
+        match boundary_below(file, segment, None, low, wanted).await {
+            Ok(end) => Ok(end),
+            Err(Lost::Index(why)) => Err(self.segment_failed(segment.id, &io::Error::new(io::ErrorKind::InvalidData, why))),
+            Err(Lost::Read(error)) => Err(self.segment_failed(segment.id, &error)),
+        }
     }
 
     /// The batch that holds `offset`, or the next one. `None` at the log's end.
@@ -180,75 +183,8 @@ impl PartitionLog {
         }
     }
 
-    /// In one segment: the first batch whose last offset is `offset` or more.
-    async fn walk_to(&self, segment: SegmentView, file: &SharedFile, offset: Offset) -> Result<Option<(BatchHeader, u64, u32)>, ReadError> {
-        let from = self.index_lookup(segment, offset).await;
-        match walk_from(file, segment, u64::from(from.position), offset).await {
-            Err(error) if error.kind() == io::ErrorKind::InvalidData && from.position > 0 => {
-                // The index points between batches: go without it.
-                tracing::warn!(topic = %self.topic, partition = %self.id.partition, segment = %segment.id.base, "bad index entry: {error}");
-                walk_from(file, segment, 0, offset).await.map_err(|error| self.read_failed(&error))
-            }
-            walked => walked.map_err(|error| self.read_failed(&error)),
-        }
-    }
-
-    /// The index entry at or below `offset`, or the segment's start. A missing index only makes the walk longer.
-    async fn index_lookup(&self, segment: SegmentView, offset: Offset) -> OffsetPosition {
-        let start = OffsetPosition { offset: segment.id.base, position: 0 };
-        let on_disk = {
-            let state = self.state.borrow();
-            let Some(index) = state.find(segment.id).map(|segment| &segment.index) else { return start };
-            let memory = index.offsets.index();
-            if memory.count() > 0 && memory.entry(0).offset <= offset {
-                return memory.lookup(offset);
-            }
-            index.offsets_on_disk
-        };
-        if on_disk == 0 {
-            return start;
-        }
-        let found = self.on_disk_index(segment, on_disk, |index| index.lookup(offset)).await;
-        found.filter(|found| u64::from(found.position) < segment.written).unwrap_or(start)
-    }
-
-    /// The last indexed batch boundary at or below `position`.
-    async fn index_below_position(&self, segment: SegmentView, position: u64) -> Option<u32> {
-        let position = u32::try_from(position).unwrap_or(u32::MAX);
-        let on_disk = {
-            let state = self.state.borrow();
-            let index = &state.find(segment.id)?.index;
-            if let Some(found) = last_at_or_below(index.offsets.index(), position) {
-                return Some(found);
-            }
-            index.offsets_on_disk
-        };
-        if on_disk == 0 {
-            return None;
-        }
-        self.on_disk_index(segment, on_disk, |index| last_at_or_below(index, position)).await.flatten()
-    }
-
-    async fn on_disk_index<T>(&self, segment: SegmentView, len: u64, look: impl FnOnce(OffsetIndex<'_>) -> T) -> Option<T> {
-        let map = self.index_map(SegmentFileKind::OffsetIndex, segment.id).await?;
-        let bytes = map.as_slice();
-        let index = OffsetIndex::new(segment.id.base, &bytes[..bytes.len().min(len as usize)]);
-        index.check_ends(segment.written).is_ok().then(|| look(index))
-    }
-
-    /// A segment's mapped index; `None` if there is none, or the segment has left the list.
-    pub(super) async fn index_map(&self, kind: SegmentFileKind, id: SegmentId) -> Option<Rc<Map>> {
-        let (key, file) = ((self.id, id), path(&self.path(), id.base, kind));
-        let map = self.dir.files.map(kind == SegmentFileKind::OffsetIndex, key, &file).await;
-        if !self.is_listed(id) {
-            self.dir.files.forget_segment(&key);
-            return None;
-        }
-        map.ok()
-    }
-
     /// A handle of a segment's file; `None` if the segment has left the list, so that its file may have gone: look again.
-    async fn segment_file(&self, id: SegmentId) -> Result<Option<SharedFile>, ReadError> {
+    pub(super) async fn segment_file(&self, id: SegmentId) -> Result<Option<SharedFile>, ReadError> {
         let (key, file) = ((self.id, id), path(&self.path(), id.base, SegmentFileKind::Log));
         let opened = self.dir.files.reader(key, &file).await;
         if self.deleted.get() {
@@ -259,16 +195,7 @@ impl PartitionLog {
             self.dir.files.forget_segment(&key);
             return Ok(None);
         }
-        opened.map(Some).map_err(|error| self.read_failed(&error))
-    }
-
-    fn is_listed(&self, id: SegmentId) -> bool {
-        self.state.borrow().find(id).is_some()
-    }
-
-    pub(super) fn read_failed(&self, error: &io::Error) -> ReadError {
-        tracing::error!(topic = %self.topic, partition = %self.id.partition, "reading a segment: {error}");
-        ReadError::Storage
+        opened.map(Some).map_err(|error| self.segment_failed(id, &error))
     }
 }
 
@@ -280,34 +207,4 @@ fn view(state: &State, offset: Offset) -> Option<SegmentView> {
         let end = state.segment_end(index).min(state.written_end);
         (segment.written > 0 && end > offset).then_some(SegmentView { id: segment.id(), end, written: segment.written })
     })
-}
-
-async fn walk_from(file: &SharedFile, segment: SegmentView, position: u64, offset: Offset) -> io::Result<Option<(BatchHeader, u64, u32)>> {
-    let mut walk = HeaderWalk::new(file, position, segment.written);
-    while let Some(found) = walk.next().await? {
-        if found.0.last_offset() >= offset {
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
-}
-
-fn last_at_or_below(index: OffsetIndex<'_>, position: u32) -> Option<u32> {
-    let above = index.lookup_position(position.saturating_add(1));
-    let count = above.map_or(index.count(), |above| count_below(index, above));
-    count.checked_sub(1).map(|last| index.entry(last).position)
-}
-
-/// How many entries lie below one of the index.
-fn count_below(index: OffsetIndex<'_>, entry: OffsetPosition) -> usize {
-    let (mut low, mut high) = (0, index.count());
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if index.entry(middle).position < entry.position {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    low
 }

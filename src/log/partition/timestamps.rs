@@ -1,13 +1,14 @@
 //! Offsets by time: ListOffsets' look-ups for a timestamp and for the largest one.
 
 use super::PartitionLog;
-use super::read::Found;
+use super::read::{Found, SegmentView};
 use crate::log::ReadError;
-use crate::log::format::{SegmentFileKind, TimeIndex};
+use crate::log::format;
+use crate::log::segment::scan::HeaderWalk;
 use crate::log::segment::{MaxTimestamp, Segment, SegmentId};
 use crate::types::{LeaderEpoch, Offset, Timestamp};
 use crate::wire::records::{BatchHeader, RecordBatch};
-use bytes::Bytes;
+use std::io;
 
 /// The answer of a look-up by time: a record's offset, its timestamp, and the leader epoch of its batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,7 +23,7 @@ impl PartitionLog {
     pub async fn offset_for_timestamp(&self, timestamp: Timestamp) -> Result<Option<TimestampOffset>, ReadError> {
         let log_start = self.log_start();
         for id in self.segment_ids() {
-            let max = self.max_of_segment(id).await;
+            let max = self.largest_of_segment(id).await?;
             if max.is_some_and(|max| max.timestamp >= timestamp) {
                 let from = self.time_lookup(id, timestamp).await.max(log_start);
                 if let Some(found) = self.first_at_or_after(from, timestamp).await? {
@@ -37,7 +38,7 @@ impl PartitionLog {
     pub async fn max_timestamp_offset(&self) -> Result<Option<TimestampOffset>, ReadError> {
         let mut largest: Option<MaxTimestamp> = None;
         for id in self.segment_ids() {
-            let max = self.max_of_segment(id).await;
+            let max = self.largest_of_segment(id).await?;
             let larger = |max: &MaxTimestamp| largest.is_none_or(|known| max.timestamp > known.timestamp);
             largest = max.filter(larger).or(largest);
         }
@@ -53,47 +54,107 @@ impl PartitionLog {
         state.segments[first..].iter().map(Segment::id).collect()
     }
 
-    /// The segment's largest timestamp; for sealed segments out of the time index, the first time.
+    /// As [`Self::largest_of_segment`]; the end of time where the segment cannot be read, so that nothing goes for its age.
     pub(super) async fn max_of_segment(&self, id: SegmentId) -> Option<MaxTimestamp> {
-        let (known, on_disk) = {
-            let state = self.state.borrow();
-            let segment = state.find(id)?;
-            (segment.max_timestamp, segment.index.times_on_disk)
+        let unknown = MaxTimestamp { timestamp: Timestamp(i64::MAX), offset: id.base };
+        self.largest_of_segment(id).await.unwrap_or(Some(unknown))
+    }
+
+    /// The segment's largest timestamp. What its time index says of it is verified once; a wrong one is made anew.
+    async fn largest_of_segment(&self, id: SegmentId) -> Result<Option<MaxTimestamp>, ReadError> {
+        for _ in 0..2 {
+            let Some((segment, found, known)) = self.time_view(id) else { return Ok(None) };
+            if known {
+                return Ok(found);
+            }
+            self.check_indexes(segment).await;
+            match self.max_on_disk(segment).await {
+                Ok(max) => return Ok(self.note_max(id, max)),
+                Err(why) => self.rebuild_indexes(id, &why).await,
+            }
+        }
+        // Its batches cannot be walked.
+        let Some((_, found, known)) = self.time_view(id) else { return Ok(None) };
+        if known { Ok(found) } else { Err(ReadError::Storage) }
+    }
+
+    fn time_view(&self, id: SegmentId) -> Option<(SegmentView, Option<MaxTimestamp>, bool)> {
+        let state = self.state.borrow();
+        let segment = state.find(id)?;
+        let end = state.segment_end(state.segment_index(id.base)).min(state.written_end);
+        Some((SegmentView { id, end, written: segment.written }, segment.max_timestamp, segment.max_known))
+    }
+
+    fn note_max(&self, id: SegmentId, on_disk: Option<MaxTimestamp>) -> Option<MaxTimestamp> {
+        let mut state = self.state.borrow_mut();
+        let segment = state.find_mut(id)?;
+        // Appended meanwhile: later than what is on disk.
+        if let Some(on_disk) = on_disk.filter(|max| segment.max_timestamp.is_none_or(|known| known.timestamp <= max.timestamp)) {
+            segment.max_timestamp = Some(on_disk);
+        }
+        segment.max_known = true;
+        segment.max_timestamp
+    }
+
+    /// The last entry of the time index if its batch agrees, or what a batch behind it has. An error says what is wrong with the index.
+    async fn max_on_disk(&self, segment: SegmentView) -> Result<Option<MaxTimestamp>, String> {
+        let Some(times) = self.state.borrow().find(segment.id).map(|found| found.index.times_on_disk) else { return Ok(None) };
+        let last = if times == 0 { None } else { self.on_disk_times(segment.id, times, |index| index.last()).await.flatten() };
+        let last = last.ok_or("it has no time index")?;
+        let mut max = MaxTimestamp { timestamp: last.timestamp, offset: last.offset };
+        let file = self.segment_file(segment.id).await.map_err(|_| "its log cannot be read")?;
+        let Some(file) = file else { return Ok(None) };
+        let found = self.walk_to(segment, &file, last.offset).await.map_err(|_| "its log cannot be walked")?;
+        let Some((_, position, _)) = found.filter(|(header, ..)| header.max_timestamp == last.timestamp) else {
+            return Err(format!("no batch at offset {} has the timestamp {}", last.offset, last.timestamp));
         };
-        if known.is_some() || on_disk == 0 {
-            return known;
+        // An index that was cut has its last entry too early.
+        let mut walk = HeaderWalk::new(&file, position, segment.written);
+        while let Some((header, ..)) = walk.next().await.map_err(|error| error.to_string())? {
+            if header.max_timestamp > max.timestamp {
+                max = MaxTimestamp { timestamp: header.max_timestamp, offset: header.last_offset() };
+                self.rebuild_later(segment.id, "its time index ends too early");
+            }
+            crate::rt::yield_if_needed().await;
         }
-        let last = self.on_disk_times(id, on_disk, |index| index.last()).await??;
-        let max = MaxTimestamp { timestamp: last.timestamp, offset: last.offset };
-        if let Some(segment) = self.state.borrow_mut().find_mut(id) {
-            segment.max_timestamp = Some(max);
-        }
-        Some(max)
+        Ok(Some(max))
     }
 
     /// An offset in the segment below which every record is older than `timestamp`.
     async fn time_lookup(&self, id: SegmentId, timestamp: Timestamp) -> Offset {
         // The entry to start from is the last one below the timestamp sought.
         let below = Timestamp(timestamp.0.saturating_sub(1));
-        let on_disk = {
-            let state = self.state.borrow();
-            let Some(index) = state.find(id).map(|segment| &segment.index) else { return id.base };
-            let memory = index.times.index();
-            if memory.count() > 0 && memory.entry(0).timestamp <= below {
-                return memory.lookup(below).offset;
+        for _ in 0..2 {
+            let Some(on_disk) = self.time_in_memory(id, below) else { return id.base };
+            let on_disk = match on_disk {
+                Ok(offset) => return offset,
+                Err(0) => return id.base,
+                Err(on_disk) => on_disk,
+            };
+            let Some(entry) = self.on_disk_times(id, on_disk, |index| index.lookup(below)).await else { return id.base };
+            if entry.timestamp == Timestamp::NONE || self.time_entry_holds(id, entry).await {
+                return entry.offset;
             }
-            index.times_on_disk
-        };
-        let found = if on_disk == 0 { None } else { self.on_disk_times(id, on_disk, |index| index.lookup(below).offset).await };
-        found.unwrap_or(id.base)
+            let why = format!("no batch at offset {} has the timestamp {}", entry.offset, entry.timestamp);
+            self.rebuild_indexes(id, &why).await;
+        }
+        id.base
     }
 
-    async fn on_disk_times<T>(&self, id: SegmentId, len: u64, look: impl FnOnce(TimeIndex<'_>) -> T) -> Option<T> {
-        let map = self.index_map(SegmentFileKind::TimeIndex, id).await?;
-        let bytes = map.as_slice();
-        let index = TimeIndex::new(id.base, &bytes[..bytes.len().min(len as usize)]);
-        let next = Offset(i64::MAX);
-        index.check_ends(next).is_ok().then(|| look(index))
+    /// The place by the entries in memory, or how many bytes of entries there are on disk. `None`: the segment has left the list.
+    fn time_in_memory(&self, id: SegmentId, below: Timestamp) -> Option<Result<Offset, u64>> {
+        let state = self.state.borrow();
+        let index = &state.find(id)?.index;
+        let memory = index.times.index();
+        let in_memory = memory.count() > 0 && memory.entry(0).timestamp <= below;
+        Some(if in_memory { Ok(memory.lookup(below).offset) } else { Err(index.times_on_disk) })
+    }
+
+    async fn time_entry_holds(&self, id: SegmentId, entry: format::TimestampOffset) -> bool {
+        let Some((segment, ..)) = self.time_view(id) else { return true };
+        let Ok(Some(file)) = self.segment_file(id).await else { return true };
+        let found = self.walk_to(segment, &file, entry.offset).await.ok().flatten();
+        found.is_some_and(|(header, ..)| header.base_offset <= entry.offset && header.max_timestamp == entry.timestamp)
     }
 
     async fn first_at_or_after(&self, from: Offset, timestamp: Timestamp) -> Result<Option<TimestampOffset>, ReadError> {
@@ -116,15 +177,17 @@ impl PartitionLog {
         Ok(None)
     }
 
-    /// The whole batch, read from its file if need be.
+    /// The whole batch, read from its file if need be, and then its CRC is checked.
     async fn batch(&self, found: Found) -> Result<RecordBatch, ReadError> {
-        let mut bytes: Bytes = match found {
-            Found::Memory(_, bytes) => bytes,
-            Found::File { file, position, size, .. } => {
-                file.read_at(position, size as usize).await.map_err(|error| self.read_failed(&error))?
+        let (segment, file, position, size) = match found {
+            Found::Memory(_, mut bytes) => {
+                return Ok(RecordBatch::split_from(&mut bytes).expect("the tail holds whole batches"));
             }
+            Found::File { segment, file, position, size, .. } => (segment, file, position, size),
         };
-        RecordBatch::split_from(&mut bytes).map_err(|error| self.read_failed(&std::io::Error::other(error)))
+        let mut bytes = file.read_at(position, size as usize).await.map_err(|error| self.segment_failed(segment.id, &error))?;
+        let batch = RecordBatch::split_from(&mut bytes).and_then(|batch| batch.check_crc().map(|()| batch));
+        batch.map_err(|error| self.segment_failed(segment.id, &io::Error::other(format!("at position {position}: {error}"))))
     }
 }
 

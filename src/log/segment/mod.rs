@@ -42,6 +42,10 @@ pub struct SegmentIndex {
     /// Timestamp of the last time index entry on disk or in memory.
     last_time: Timestamp,
     bytes_since_entry: u64,
+    /// The files were looked at as a whole, or written, by this process.
+    pub checked: bool,
+    /// How often they were made anew.
+    pub rebuilt: u32,
 }
 
 /// See the module.
@@ -55,8 +59,10 @@ pub struct Segment {
     /// How much of it is in the file. Less than the file's size while that is padded.
     pub written: u64,
     pub index: SegmentIndex,
-    /// `None`: not known (look in the time index) or no batch had a timestamp.
+    /// Of the batches that this process has seen; see `max_known`.
     pub max_timestamp: Option<MaxTimestamp>,
+    /// It is the largest of all; else the time index on disk knows of a larger one, perhaps.
+    pub max_known: bool,
     /// The first batch's largest timestamp, which `segment.ms` counts from; `None`: not known.
     pub first_timestamp: Option<Timestamp>,
     /// When this process made or opened it.
@@ -77,6 +83,7 @@ impl Segment {
             written: 0,
             index: SegmentIndex::new(base),
             max_timestamp: None,
+            max_known: true,
             first_timestamp: None,
             opened: now,
             sealed: false,
@@ -86,7 +93,7 @@ impl Segment {
 
     /// One whose file holds `size` bytes.
     pub fn on_disk(base: Offset, size: u64, sealed: bool, now: Timestamp) -> Segment {
-        Segment { size, written: size, sealed, ..Segment::new(base, now) }
+        Segment { size, written: size, sealed, max_known: size == 0, ..Segment::new(base, now) }
     }
 
     pub fn id(&self) -> SegmentId {
@@ -142,6 +149,7 @@ impl Segment {
         self.index.offsets_on_disk = offsets_on_disk;
         self.index.times_on_disk = times_on_disk;
         self.index.last_time = last_time;
+        self.max_known = false;
     }
 }
 
@@ -154,6 +162,8 @@ impl SegmentIndex {
             times: TimeIndexBuilder::new(base),
             last_time: Timestamp::NONE,
             bytes_since_entry: 0,
+            checked: false,
+            rebuilt: 0,
         }
     }
 

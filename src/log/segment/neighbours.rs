@@ -47,11 +47,6 @@ impl Neighbours {
         self.next_offset
     }
 
-    /// The leader epoch of the last batch that was taken; `NONE` before the first.
-    pub fn epoch(&self) -> LeaderEpoch {
-        self.epoch
-    }
-
     /// Takes the next batch, if it fits; else nothing changes.
     pub fn take(&mut self, header: &BatchHeader) -> Result<(), Misfit> {
         if header.base_offset < self.next_offset {
@@ -88,7 +83,7 @@ mod tests {
         for (base, epoch) in [(10, -1), (12, 3), (20, 3), (22, 7)] {
             assert_eq!(neighbours.take(&header(base, 2, epoch)), Ok(()), "{base}");
         }
-        assert_eq!((neighbours.next_offset(), neighbours.epoch()), (Offset(24), LeaderEpoch(7)));
+        assert_eq!((neighbours.next_offset(), neighbours.epoch), (Offset(24), LeaderEpoch(7)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Walks the batches of a segment file, whole or by headers only, never trusting a length it reads.
 
+use super::neighbours::{Misfit, Neighbours};
 use crate::rt::{File, SharedFile};
 use crate::types::Offset;
 use crate::wire::records::{BatchError, BatchHeader, HEADER_SIZE, LENGTH_PREFIX_SIZE, check_crc, frame};
@@ -15,15 +16,15 @@ const HEADERS_BYTES: usize = 4096;
 pub enum ScanStop {
     /// The bytes there are no batch.
     Bad(BatchError),
-    /// A batch whose offsets do not lie above the one before.
-    OutOfOrder { expected: Offset, found: Offset },
+    /// A batch that does not fit to those before it.
+    Misfit(Misfit),
 }
 
 impl fmt::Display for ScanStop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ScanStop::Bad(error) => write!(f, "{error}"),
-            ScanStop::OutOfOrder { expected, found } => write!(f, "a batch at offset {found} where {expected} or more is expected"),
+            ScanStop::Misfit(misfit) => write!(f, "{misfit}"),
         }
     }
 }
@@ -35,6 +36,8 @@ pub struct ScanEnd {
     pub position: u64,
     /// The offset after the last batch.
     pub next_offset: Offset,
+    /// The first offset missing before the last batch, if some are: no batch behind it vouches for its base offset.
+    pub gap: Option<Offset>,
     /// `None`: it came to the limit.
     pub stop: Option<ScanStop>,
 }
@@ -66,7 +69,8 @@ pub async fn scan_batches(
     next_offset: Offset,
     mut visit: impl FnMut(&BatchHeader, u64, &Bytes),
 ) -> io::Result<ScanEnd> {
-    let mut end = ScanEnd { position, next_offset, stop: None };
+    let mut end = ScanEnd { position, next_offset, gap: None, stop: None };
+    let mut neighbours = Neighbours::from(next_offset);
     let mut chunk = Bytes::new();
     while end.position < limit {
         let left = (limit - end.position).min(usize::MAX as u64) as usize;
@@ -79,7 +83,7 @@ pub async fn scan_batches(
                 chunk = source.read_at(end.position, wanted).await?;
             }
         }
-        let (header, size) = match check_batch(&chunk, end.next_offset) {
+        let (header, size) = match check_batch(&chunk, &mut neighbours) {
             Ok(found) => found,
             Err(stop) => {
                 end.stop = Some(stop);
@@ -89,18 +93,17 @@ pub async fn scan_batches(
         let batch = chunk.split_to(size);
         visit(&header, end.position, &batch);
         end.position += size as u64;
+        end.gap = Some(end.next_offset).filter(|expected| *expected < header.base_offset);
         end.next_offset = header.next_offset();
         crate::rt::yield_if_needed().await;
     }
     Ok(end)
 }
 
-fn check_batch(bytes: &Bytes, next_offset: Offset) -> Result<(BatchHeader, usize), ScanStop> {
+fn check_batch(bytes: &Bytes, neighbours: &mut Neighbours) -> Result<(BatchHeader, usize), ScanStop> {
     let (header, size) = frame(bytes).map_err(ScanStop::Bad)?;
     check_crc(&header, &bytes[..size]).map_err(ScanStop::Bad)?;
-    if header.base_offset < next_offset || header.last_offset_delta < 0 {
-        return Err(ScanStop::OutOfOrder { expected: next_offset, found: header.base_offset });
-    }
+    neighbours.take(&header).map_err(ScanStop::Misfit)?;
     Ok((header, size))
 }
 
@@ -119,17 +122,19 @@ pub struct HeaderWalk<'a> {
     limit: u64,
     chunk: Bytes,
     chunk_at: u64,
+    neighbours: Neighbours,
 }
 
 impl<'a> HeaderWalk<'a> {
     /// From the batch that begins at `position`; nothing at or beyond `limit` is looked at.
     pub fn new(file: &'a SharedFile, position: u64, limit: u64) -> HeaderWalk<'a> {
-        HeaderWalk { file: Some(file), position, limit, chunk: Bytes::new(), chunk_at: position }
+        HeaderWalk { file: Some(file), position, limit, chunk: Bytes::new(), chunk_at: position, neighbours: Neighbours::from(Offset(0)) }
     }
 
     /// As [`HeaderWalk::new`], over a whole file in memory.
     pub fn in_memory(bytes: Bytes, position: u64) -> HeaderWalk<'a> {
-        HeaderWalk { file: None, position, limit: bytes.len() as u64, chunk: bytes, chunk_at: 0 }
+        let (limit, neighbours) = (bytes.len() as u64, Neighbours::from(Offset(0)));
+        HeaderWalk { file: None, position, limit, chunk: bytes, chunk_at: 0, neighbours }
     }
 
     /// Where the next batch begins.
@@ -139,12 +144,12 @@ impl<'a> HeaderWalk<'a> {
 
     /// The next header, its position and its batch's size; `None` at the limit. `InvalidData` if there is no batch.
     pub async fn next(&mut self) -> io::Result<Option<(BatchHeader, u64, u32)>> {
-        if self.position + HEADER_SIZE as u64 > self.limit {
+        if self.position == self.limit {
             return Ok(None);
         }
         let mut skip = self.position.saturating_sub(self.chunk_at) as usize;
         if let Some(file) = self.file.filter(|_| self.chunk.len() < skip + HEADER_SIZE) {
-            let wanted = HEADERS_BYTES.min((self.limit - self.position) as usize);
+            let wanted = HEADERS_BYTES.min(self.limit.saturating_sub(self.position) as usize);
             self.chunk = file.read_at(self.position, wanted).await?;
             self.chunk_at = self.position;
             skip = 0;
@@ -152,8 +157,11 @@ impl<'a> HeaderWalk<'a> {
         let header = self.chunk.get(skip..).and_then(BatchHeader::read);
         let found = header.and_then(|header| Some((header, header.size()?))).filter(|(header, _)| header.magic == 2);
         let Some((header, size)) = found.filter(|(_, size)| self.position + *size as u64 <= self.limit) else {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("no record batch at position {}", self.position)));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("at position {}: no record batch", self.position)));
         };
+        if let Err(misfit) = self.neighbours.take(&header) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("at position {}: {misfit}", self.position)));
+        }
         let position = self.position;
         self.position += size as u64;
         Ok(Some((header, position, size as u32)))

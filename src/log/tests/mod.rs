@@ -2,6 +2,7 @@
 
 mod crashes;
 mod damage;
+mod indexes;
 mod real_files;
 mod removal;
 mod stories;

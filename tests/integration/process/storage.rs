@@ -126,3 +126,41 @@ fn damage_is_named_with_file_and_position_by_check_and_by_the_broker() {
     broker.start_again();
     assert_eq!(Connection::to(&broker).values(&topic, 0).len(), 70, "with the file whole again all is served");
 }
+
+#[test]
+fn indexes_and_checkpoints_that_are_gone_or_garbage_are_made_anew() {
+    let mut broker = Broker::start();
+    let topic = filled(&broker);
+    broker.stop();
+    let dir = partition(&broker, &topic, 0);
+    for (number, path) in files(&dir, "index").into_iter().enumerate() {
+        match number % 4 {
+            0 => fs::remove_file(&path).expect("remove"),
+            1 => fs::write(&path, [0x55; 40]).expect("write"),
+            2 => fs::write(&path, &fs::read(&path).expect("read")[..8]).expect("write"),
+            _ => {}
+        }
+    }
+    for path in files(&dir, ".snapshot") {
+        fs::remove_file(path).expect("remove");
+    }
+    fs::write(dir.join("leader-epoch-checkpoint"), "garbage").expect("write");
+    fs::write(dir.join("notes.txt"), "somebody's").expect("write");
+    let (success, text) = on("check", &broker.data_dir());
+    assert!(!success && text.contains("[the broker rebuilds this]") && !text.contains("damaged:"), "{text}");
+    assert!(text.contains("left alone: notes.txt"), "{text}");
+    broker.start_again();
+    let mut connection = Connection::to(&broker);
+    let values = connection.values(&topic, 0);
+    assert_eq!(values.len(), 70);
+    for at in [0, 1, 19, 40, 69] {
+        assert_eq!(connection.fetch(&topic, 0, at).error_code, 0);
+    }
+    let (error, last) = connection.list_offset(&topic, 0, -3);
+    assert_eq!(error, 0, "the largest timestamp");
+    assert!(last >= 0);
+    assert_eq!(broker.log().lines().filter(|line| line.contains("notes.txt")).count(), 1, "one line for a foreign file");
+    broker.stop();
+    let (success, text) = on("check", &broker.data_dir());
+    assert!(success, "after the rebuild: {text}");
+}
