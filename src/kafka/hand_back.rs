@@ -164,8 +164,8 @@ async fn stop_cleanly(
     };
     let controller = Controller::open(&log_config.log_dirs[0], controller_config).await.map_err(|error| broker(&error))?;
     let image = MetadataImage::clone(&controller.image());
-    check_directories(&image, &log_config.log_dirs).await?;
     let recovered = recover(log_config, &info, SHARD, 1).await.map_err(|error| broker(&error))?;
+    check_directories(&image, &log_config.log_dirs).await?;
     if let Some((id, what)) = recovered.damaged.first() {
         return Err(KafkaError::Broker(format!("partition {id} is damaged and cannot be given to Kafka: {what}")));
     }
@@ -213,7 +213,7 @@ async fn check_directories(image: &MetadataImage, dirs: &[PathBuf]) -> Result<()
                 "partition {missing} is in none of the directories: name all of log.dirs; or start and stop the broker once, \
                 if a crash made it lose a partition that never had a record"
             );
-            Err(KafkaError::Refused(dirs[0].clone(), why))
+            Err(KafkaError::Broker(why))
         }
     }
 }

@@ -259,7 +259,9 @@ fn a_directory_is_given_back_through_any_crash_and_comes_in_again() {
                 broker.controller.submit(ControllerRequest::CreateTopics(request)).await;
                 broker.image = MetadataImage::clone(&broker.controller.image());
             }
-            drop(broker.log("orders", 1).await);
+            let other = broker.log("orders", 1).await;
+            other.append(&batch(0, 1, 9).finish().into_bytes(), LeaderEpoch(7), Timestamp(1)).unwrap();
+            other.wait_durable(other.log_end()).await.unwrap();
             let log = broker.log("orders", 0).await;
             for n in 0..20 {
                 log.append(&batch(0, 3, n).finish().into_bytes(), LeaderEpoch(7), Timestamp(1)).unwrap();
@@ -292,6 +294,7 @@ fn a_directory_is_given_back_through_any_crash_and_comes_in_again() {
             }
             let log = broker.log("orders", 0).await;
             assert_eq!(contents(&log).await, *before.borrow());
+            assert_eq!(broker.log("orders", 1).await.log_end(), Offset(1));
         });
     });
 }

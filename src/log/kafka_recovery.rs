@@ -16,7 +16,7 @@ use super::producer::ProducerStates;
 use super::segment::files::Files;
 use super::segment::path;
 use super::segment::scan::{Source, scan_batches};
-use super::{OpenError, TopicLogConfig, metadata};
+use super::{OpenError, TopicLogConfig, metadata, plain};
 use crate::config::limits::KAFKA_CHECKPOINT_BYTES_MAX;
 use crate::rt::fs::{self, DirEntry};
 use crate::rt::{File, wall_clock};
@@ -44,6 +44,8 @@ pub async fn recover(dir: &Path, listing: &[DirEntry]) -> Result<bool, OpenError
         let recovery = Recovery::of(dir.join(&entry.name)).await?;
         recovery.run(point.map_or(Offset(0), |point| point.offset)).await?;
     }
+    // One sync for all that was written, before anything says that it is done.
+    fs::sync_filesystem(dir).await.map_err(|error| OpenError::Io(dir.to_path_buf(), error))?;
     Ok(true)
 }
 
@@ -126,8 +128,7 @@ impl Recovery {
                 break;
             }
         }
-        self.write_state(log_end).await?;
-        fs::sync_dir(&self.dir).await.map_err(|error| self.io(error))
+        self.write_state(log_end).await
     }
 
     /// The producers up to the first segment that is read: from the newest good snapshot, and the batches behind it.
@@ -218,7 +219,7 @@ impl Recovery {
                 remove_if_there(&path).await?;
                 continue;
             }
-            fs::write_file(&path, bytes).await.map_err(|error| OpenError::Io(path, error))?;
+            plain::write(&path, bytes).await.map_err(|error| OpenError::Io(path, error))?;
         }
         Ok(())
     }
@@ -230,7 +231,7 @@ impl Recovery {
         }
         let snapshot = path(&self.dir, log_end, SegmentFileKind::ProducerSnapshot);
         let contents = encode_producer_snapshot(self.producers.to_snapshot());
-        fs::write_file(&snapshot, &contents).await.map_err(|error| OpenError::Io(snapshot, error))?;
+        plain::write(&snapshot, &contents).await.map_err(|error| OpenError::Io(snapshot, error))?;
         let found = Found::look(&self.dir).await.map_err(|error| self.io(error))?;
         let known = metadata::read_epochs(&found, log_end).await?;
         let mut entries: Vec<EpochEntry> = known.entries().to_vec();
@@ -241,7 +242,7 @@ impl Recovery {
         }
         let path = self.dir.join(LEADER_EPOCH_CHECKPOINT);
         let contents = encode_leader_epoch_checkpoint(&entries);
-        fs::write_file(&path, contents.as_bytes()).await.map_err(|error| OpenError::Io(path, error))
+        plain::write(&path, contents.as_bytes()).await.map_err(|error| OpenError::Io(path, error))
     }
 }
 

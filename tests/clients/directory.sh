@@ -3,7 +3,7 @@
 # configurations, offsets and records, read uncommitted and committed, must be the same before and after each step.
 . "$(dirname "$0")/../stage.sh"
 kafka="$work/kafka" data="$work/kafka/data" ringmill_dir="$work/ringmill"
-kafka_port="$(free_port)" ringmill_port="$(free_port)"
+kafka_port="$(free_port)" ringmill_port="$(free_port)" oracle_port="$(free_port)"
 kafka_config=(offsets.topic.num.partitions=2 transaction.state.log.num.partitions=2 log.cleaner.backoff.ms=200 log.initial.task.delay.ms=100)
 
 kafka_up() { broker_start kafka "$kafka" "$kafka_port" "${kafka_config[@]}"; }
@@ -57,6 +57,51 @@ kafka_writes_more() {
   at_kafka DirectoryWriter more born-there
   at_kafka DirectoryDump "$work/kafka.3"
 }
+# Kafka is killed and its files are damaged above their recovery points; Kafka itself says what is to be left of them.
+kafka_is_killed_and_damaged() {
+  "$ringmill" storage to-kafka "$data"
+  kafka_up
+  at_kafka DirectoryWriter more born-late
+  broker_kill "$kafka" || true
+  last() { ls "$data/$1"/*.log | tail -n 1; }
+  truncate -s -20 "$(last codecs-2)"
+  head -c 300 /dev/zero | tr '\0' '\7' >> "$(last trimmed-0)"
+  # A byte inside the last batch but some: that one and all behind it go.
+  local victim size
+  victim="$(last transactions-1)" size="$(stat -c %s "$(last transactions-1)")"
+  printf '\377' | dd of="$victim" bs=1 seek=$((size - 400)) conv=notrunc status=none
+  mkdir -p "$work/oracle" && cp -a "$data" "$work/oracle/data"
+}
+both_cut_the_same() {
+  at_ringmill DirectoryDump "$work/ringmill.4"
+  grep 'did not stop cleanly here' "$ringmill_dir/log"
+  [ "$(grep -c 'cut a log that Apache Kafka left' "$ringmill_dir/log")" = 3 ]
+  kafka_java DirectoryDump "127.0.0.1:$oracle_port" "$work/oracle.4"
+  same "$work/oracle.4" "$work/ringmill.4"
+}
+# refused TEXT DIR: Ringmill ends with this reason, and every file is as it was.
+refused() {
+  local before output
+  before="$(cd "$2" && find . -type f ! -name .lock | sort | xargs sha256sum)"
+  if output="$(timeout 30 "$ringmill" serve --set "log.dirs=$2" --set "listeners=PLAINTEXT://127.0.0.1:$ringmill_port" 2>&1)"; then return 1; fi
+  expect_contains "the reason" "$1" "$output"
+  expect_equal "the files" "$before" "$(cd "$2" && find . -type f ! -name .lock | sort | xargs sha256sum)"
+}
+foreign_directories_are_refused() {
+  local copy="$work/foreign"
+  cp -a "$work/oracle/data" "$copy"
+  sed -i 's/node.id=1/node.id=2/' "$copy/meta.properties"
+  refused "belongs to node 2, but node.id is 1" "$copy"
+  printf 'version=0\nbroker.id=1\ncluster.id=x\n' > "$copy/meta.properties"
+  refused "version 0 instead of 1" "$copy"
+  cp "$work/oracle/data/meta.properties" "$copy/meta.properties"
+  mv "$copy/__cluster_metadata-0" "$work/metadata-elsewhere"
+  refused "no log.dirs holds the cluster's metadata" "$copy"
+  mv "$work/metadata-elsewhere" "$copy/__cluster_metadata-0"
+  sed -i 's/directory.id=.*/directory.id=AAECAwQFBgcICQoLDA0O_w/' "$copy/meta.properties"
+  refused "which is not among log.dirs" "$copy"
+}
+
 ringmill_shows_the_same_again() {
   at_ringmill DirectoryDump "$work/ringmill.3"
   same "$work/kafka.3" "$work/ringmill.3"
@@ -80,4 +125,12 @@ broker_stop "$kafka"
 ringmill_up || exit 1
 test_case "Ringmill takes it over again and shows the same" ringmill_shows_the_same_again
 broker_stop "$ringmill_dir"
+test_case "Kafka is killed, and its logs are damaged" kafka_is_killed_and_damaged
+: > "$ringmill_dir/log"
+ringmill_up || exit 1
+broker_start kafka "$work/oracle" "$oracle_port" "${kafka_config[@]}" || exit 1
+test_case "Ringmill cuts what Kafka would cut" both_cut_the_same
+broker_stop "$ringmill_dir"
+broker_kill "$work/oracle"
+test_case "foreign directories are refused and left as they are" foreign_directories_are_refused
 finish
