@@ -208,20 +208,16 @@ impl Recovery {
 
     async fn write_indexes(&self, base: Offset, read: &Read) -> Result<(), OpenError> {
         let aborted: Vec<u8> = read.aborted.iter().flat_map(AbortedTransaction::to_bytes).collect();
-        let files = [
-            (SegmentFileKind::OffsetIndex, read.indexes.offsets().bytes()),
-            (SegmentFileKind::TimeIndex, read.indexes.times().bytes()),
-            (SegmentFileKind::TxnIndex, &aborted),
+        let mut files = vec![
+            plain::of_segment(base, SegmentFileKind::OffsetIndex, 0, read.indexes.offsets().bytes().to_vec()),
+            plain::of_segment(base, SegmentFileKind::TimeIndex, 0, read.indexes.times().bytes().to_vec()),
         ];
-        for (kind, bytes) in files {
-            let path = path(&self.dir, base, kind);
-            if kind == SegmentFileKind::TxnIndex && bytes.is_empty() {
-                remove_if_there(&path).await?;
-                continue;
-            }
-            plain::write(&path, bytes).await.map_err(|error| OpenError::Io(path, error))?;
+        if aborted.is_empty() {
+            remove_if_there(&path(&self.dir, base, SegmentFileKind::TxnIndex)).await?;
+        } else {
+            files.push(plain::of_segment(base, SegmentFileKind::TxnIndex, 0, aborted));
         }
-        Ok(())
+        fs::write_plain(&self.dir, files).await.map_err(|error| self.io(error))
     }
 
     /// The producers' snapshot at the log's end, none above it, and leader epochs that the checkpoint lacks.
@@ -229,9 +225,9 @@ impl Recovery {
         for offset in self.live(SegmentFileKind::ProducerSnapshot).into_iter().filter(|offset| *offset > log_end) {
             remove_if_there(&path(&self.dir, offset, SegmentFileKind::ProducerSnapshot)).await?;
         }
-        let snapshot = path(&self.dir, log_end, SegmentFileKind::ProducerSnapshot);
-        let contents = encode_producer_snapshot(self.producers.to_snapshot());
-        plain::write(&snapshot, &contents).await.map_err(|error| OpenError::Io(snapshot, error))?;
+        let snapshot = encode_producer_snapshot(self.producers.to_snapshot());
+        let snapshot = plain::of_segment(log_end, SegmentFileKind::ProducerSnapshot, 0, snapshot);
+        fs::write_plain(&self.dir, vec![snapshot]).await.map_err(|error| self.io(error))?;
         let found = Found::look(&self.dir).await.map_err(|error| self.io(error))?;
         let known = metadata::read_epochs(&found, log_end).await?;
         let mut entries: Vec<EpochEntry> = known.entries().to_vec();
@@ -240,9 +236,8 @@ impl Recovery {
                 entries.push(EpochEntry { epoch, start_offset });
             }
         }
-        let path = self.dir.join(LEADER_EPOCH_CHECKPOINT);
         let contents = encode_leader_epoch_checkpoint(&entries);
-        plain::write(&path, contents.as_bytes()).await.map_err(|error| OpenError::Io(path, error))
+        plain::write(&self.dir, LEADER_EPOCH_CHECKPOINT, contents.as_bytes()).await.map_err(|error| self.io(error))
     }
 }
 

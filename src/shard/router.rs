@@ -4,7 +4,7 @@ use super::Shard;
 use super::message::{Reply, Request};
 use crate::admin::metrics::{MetricsSnapshot, ShardReadings};
 use crate::config::TopicConfig;
-use crate::controller::{ConfigResource, ControllerRequest, ControllerResponse, MetadataImage};
+use crate::controller::{ConfigResource, ControllerRequest, ControllerResponse, MetadataImage, is_internal_topic};
 use crate::rt;
 use crate::rt::sync::EventListener;
 use std::rc::Rc;
@@ -33,7 +33,12 @@ impl Shard {
         let dynamic = image.configs(&ConfigResource::broker(self.node_id()));
         let dynamic_default = image.configs(&ConfigResource::cluster_default());
         let layers = self.config.layers(dynamic, dynamic_default);
-        Rc::new(TopicConfig::resolve(image.configs(&ConfigResource::topic(topic)), layers))
+        let mut config = TopicConfig::resolve(image.configs(&ConfigResource::topic(topic)), layers);
+        if is_internal_topic(topic) {
+            // Coordinators' topics that came from Apache Kafka stay as they are until there are coordinators here.
+            (config.cleanup_delete, config.cleanup_compact) = (false, false);
+        }
+        Rc::new(config)
     }
 }
 
