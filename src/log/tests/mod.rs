@@ -3,6 +3,7 @@
 mod crashes;
 mod damage;
 mod indexes;
+mod handover;
 mod real_files;
 mod removal;
 mod stories;

@@ -8,7 +8,7 @@ mod oracle;
 use client::{Client, Gone};
 use oracle::{Oracle, Partition, value_of};
 use ringmill::config::{BrokerConfig, Sources};
-use ringmill::rt::sim::{Machine, NetworkFaults, Options, World, for_each_seed};
+use ringmill::rt::sim::{DiskFaults, Machine, NetworkFaults, Options, World, for_each_seed};
 use ringmill::rt::{random_u64, sleep};
 use ringmill::server::{Layout, Node};
 use ringmill::types::{ErrorCode, Offset, PartitionIndex, ProducerId, Timestamp};
@@ -143,6 +143,11 @@ async fn fetch(client: &mut Client, (topic, index): Partition, from: i64, wait_m
     let answer = &response.responses[0].partitions[0];
     assert_eq!(answer.error_code, ErrorCode::None, "fetching {from} of {index}");
     let bytes = answer.records.as_ref().and_then(|r| r.to_bytes()).unwrap_or_default();
+    Ok((records_of(bytes), answer.high_watermark))
+}
+
+/// Offsets and values of the records of whole batches.
+fn records_of(bytes: bytes::Bytes) -> Vec<(i64, u64)> {
     let mut records = Vec::new();
     for batch in batches(bytes) {
         let batch = batch.expect("whole batches are served");
@@ -153,7 +158,7 @@ async fn fetch(client: &mut Client, (topic, index): Partition, from: i64, wait_m
             records.push((record.offset.0, u64::from_be_bytes(value[..8].try_into().expect("eight bytes"))));
         }
     }
-    Ok((records, answer.high_watermark))
+    records
 }
 
 /// Follows one partition for ever, from a random place behind each time it connects.
@@ -224,6 +229,9 @@ fn produce_crash_recover(seed: u64, moves_us: Option<u64>) -> Counts {
     if let Some(pause_us_max) = moves_us {
         world.spawn_on(clients, moves::move_about(address, pause_us_max, Rc::clone(&oracle)));
     }
+    // Some disks dawdle now and then, so that moves are called off.
+    let stall_one_in = if moves_us.is_some() && seed % 3 == 0 { 60 } else { 0 };
+    world.set_disk_faults(broker, DiskFaults { stall_one_in, ..DiskFaults::default() });
     for _ in 0..LIVES {
         let node = boot(&world, broker, 1 + world.random_below(3) as usize);
         world.run_for(Duration::from_millis(100 + world.random_below(400)));
