@@ -2,8 +2,8 @@
 
 mod crashes;
 mod damage;
-mod indexes;
 mod handover;
+mod indexes;
 mod real_files;
 mod removal;
 mod stories;
