@@ -61,6 +61,8 @@ pub struct RingmillConfig {
     pub admin_listener: Option<SocketAddr>,
     /// How often partitions may move to even out the cores; `None`: never.
     pub balance_interval: Option<Duration>,
+    /// From so many bytes on, a partition's batches go straight to its segment.
+    pub journal_bypass_bytes: u64,
     /// Size of a new journal ring, per shard and log directory.
     pub journal_initial_bytes: u64,
     /// What a journal ring may grow to.
@@ -151,6 +153,7 @@ impl RingmillConfig {
             balance_interval: read
                 .boolean("ringmill.balance.enable")
                 .then(|| Duration::from_millis(read.long("ringmill.balance.interval.ms") as u64)),
+            journal_bypass_bytes: read.long("ringmill.journal.bypass.bytes") as u64,
             journal_initial_bytes: read.long("ringmill.journal.initial.bytes") as u64,
             journal_max_bytes: read.long("ringmill.journal.max.bytes") as u64,
             memory_bytes: read.long("ringmill.memory.bytes") as u64,

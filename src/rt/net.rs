@@ -105,6 +105,14 @@ impl Connection {
         }
     }
 
+    /// As [`Connection::write_all`] where more is sent at once: what does not fill a packet may wait for it.
+    pub async fn write_before_more(&self, parts: &mut VecDeque<Bytes>) -> io::Result<()> {
+        match &self.0 {
+            ConnectionKind::Uring(c) => c.write_before_more(parts).await,
+            ConnectionKind::Sim(c) => c.write_all(parts).await,
+        }
+    }
+
     /// Sends `len` bytes of `file` from `offset` with sendfile(2). Blocks the core neither on a slow peer nor on a cold page
     /// (probed with RWF_NOWAIT, read through the ring on a miss). `UnexpectedEof` if the file is shorter: the answer is then
     /// torn, so close the connection.

@@ -59,6 +59,7 @@ impl Node {
 fn log_config(config: &BrokerConfig, shard_count: usize) -> LogConfig {
     let mut log = LogConfig::new(config.log_dirs.clone(), config.node_id);
     log.tail_bytes_max = config.ringmill.memory_bytes;
+    log.bypass_bytes = config.ringmill.journal_bypass_bytes;
     log.journal_bytes_initial = config.ringmill.journal_initial_bytes;
     log.journal_bytes_max = config.ringmill.journal_max_bytes;
     let _ = shard_count;

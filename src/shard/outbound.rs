@@ -64,7 +64,7 @@ impl Outbound {
                 Part::Memory(bytes) => memory.push_back(bytes),
                 Part::File { file, offset, len } => {
                     if !memory.is_empty() {
-                        connection.write_all(&mut memory).await?;
+                        connection.write_before_more(&mut memory).await?;
                     }
                     connection.send_file(&file, offset, len as u64).await?;
                 }

@@ -73,8 +73,17 @@ impl Broker {
 
     /// Bytes of memory that the process holds.
     pub fn resident_bytes(&self) -> u64 {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The most it ever held.
+    pub fn resident_bytes_max(&self) -> u64 {
+        self.status_bytes("VmHWM:")
+    }
+
+    fn status_bytes(&self, label: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id())).expect("status of the broker");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find(|line| line.starts_with(label)).expect("a line of the status");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") * 1024
     }
 

@@ -102,6 +102,8 @@ pub struct Journal {
     observer: OnceCell<WriteObserver>,
     pub(crate) frames_written: Cell<u64>,
     pub(crate) bytes_written: Cell<u64>,
+    /// `bytes_written` when the ring grew last.
+    bytes_at_growth: Cell<u64>,
 }
 
 impl Journal {
@@ -138,6 +140,7 @@ impl Journal {
             observer: OnceCell::new(),
             frames_written: Cell::new(0),
             bytes_written: Cell::new(0),
+            bytes_at_growth: Cell::new(0),
         });
         writer::start(Rc::clone(&journal));
         Ok(journal)
@@ -193,11 +196,15 @@ impl Journal {
         self.pressure.listen()
     }
 
-    /// Adds files in the background unless the journal has its full size.
+    /// Adds files in the background unless the journal has its full size, or was gone round less than half since it grew last: filling
+    /// them costs as much as writing them once.
     pub fn grow(self: &Rc<Self>) {
         let mut state = self.state.borrow_mut();
-        if !state.growing && state.ring.count() < self.files_max && !self.stopping.get() {
+        let since = self.bytes_written.get() - self.bytes_at_growth.get();
+        let used = since >= state.ring.count() as u64 * self.file_bytes / 2;
+        if used && !state.growing && state.ring.count() < self.files_max && !self.stopping.get() {
             state.growing = true;
+            self.bytes_at_growth.set(self.bytes_written.get());
             drop(state);
             writer::start_growth(Rc::clone(self));
         }
@@ -270,7 +277,7 @@ async fn open_ring(health: &DirHealth, shard: ShardId, config: &LogConfig) -> Re
     }
     while ring.len() < count_min {
         let path = files::ring_path(dir, shard, ring.len());
-        ring.push(Rc::new(files::make(&path, config.journal_file_bytes).await.map_err(io)?));
+        ring.push(Rc::new(files::make(&path, config.journal_file_bytes, Duration::ZERO).await.map_err(io)?));
     }
     fs::sync_dir(dir).await.map_err(io)?;
     Ok(ring)

@@ -5,9 +5,12 @@ use super::{Change, Entry, IN_FLIGHT_MAX, InFlight, Journal, Notice, Queued, Sta
 use crate::rt::{self, AlignedBuffer, Queue, fs};
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// A frame takes no further entry once it has this many bytes.
 const FRAME_BYTES_WANTED: usize = 1 << 20;
+/// Between the writes that fill a new file, so that acks do not wait behind them.
+const GROWTH_PAUSE: Duration = Duration::from_millis(1);
 const SPARE_BUFFERS_MAX: usize = IN_FLIGHT_MAX + 1;
 
 /// Starts the task that writes until the journal is closed or its directory offline.
@@ -222,7 +225,7 @@ pub fn start_growth(journal: Rc<Journal>) {
 async fn add_file(journal: &Journal, number: usize) -> bool {
     let dir = journal.health.path();
     let path = files::ring_path(dir, journal.shard, number);
-    let made = match files::make(&path, journal.file_bytes).await {
+    let made = match files::make(&path, journal.file_bytes, GROWTH_PAUSE).await {
         Ok(file) => fs::sync_dir(dir).await.map(|()| file),
         Err(error) => Err(error),
     };

@@ -11,14 +11,14 @@ use crate::log::plain;
 use crate::log::segment::files::{Files, SegmentWriter};
 use crate::log::segment::path;
 use crate::log::unlinks::unlink;
-use crate::rt::{AlignedBuffer, fs};
+use crate::rt::fs;
 use crate::types::Offset;
 use bytes::Bytes;
 use std::io;
 use std::path::Path;
 
-/// One write at most.
-const WRITE_BYTES_MAX: u64 = 4 << 20;
+/// One write at most, unless a batch is larger: more brings nothing, and what gathers it holds the core.
+const WRITE_BYTES_MAX: u64 = 1 << 20;
 /// The file grows by half its size, between these.
 const GROWTH_BYTES_MIN: u64 = 64 << 10;
 const GROWTH_BYTES_MAX: u64 = 64 << 20;
@@ -125,7 +125,7 @@ impl PartitionLog {
             self.dir.files.put_writer(self.key(base), writer);
             return Err(self.allocation_failed(error));
         }
-        let mut buffer = AlignedBuffer::with_capacity(len.next_multiple_of(alignment));
+        let mut buffer = self.dir.files.take_buffer(len.next_multiple_of(alignment));
         buffer.extend_from_slice(&writer.partial);
         batches.iter().for_each(|batch| buffer.extend_from_slice(batch));
         buffer.pad_to(alignment);
@@ -134,6 +134,7 @@ impl PartitionLog {
         writer.partial = buffer.as_slice()[len - len % alignment..len].to_vec();
         writer.allocated = writer.allocated.max(end);
         self.padded.set(writer.allocated > position + batches.iter().map(|batch| batch.len() as u64).sum::<u64>());
+        self.dir.files.put_buffer(buffer);
         self.dir.files.put_writer(self.key(base), writer);
         Ok(())
     }

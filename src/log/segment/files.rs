@@ -3,7 +3,7 @@
 use super::SegmentId;
 use super::lru::Lru;
 use crate::log::LogConfig;
-use crate::rt::{File, Map, OpenOptions, SharedFile};
+use crate::rt::{AlignedBuffer, File, Map, OpenOptions, SharedFile};
 use crate::types::TopicPartitionId;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -12,6 +12,10 @@ use std::rc::Rc;
 
 /// A segment of a partition, as a key.
 pub type SegmentKey = (TopicPartitionId, SegmentId);
+
+/// Buffers kept for the next writes to segments, and their sizes.
+const SPARE_BUFFERS_MAX: usize = 2;
+const SPARE_BYTES: std::ops::RangeInclusive<usize> = 512 << 10..=2 << 20;
 
 /// A segment file open for writing.
 pub struct SegmentWriter {
@@ -28,6 +32,8 @@ pub struct Files {
     writers: RefCell<Lru<SegmentKey, SegmentWriter>>,
     offset_maps: RefCell<Lru<SegmentKey, Rc<Map>>>,
     time_maps: RefCell<Lru<SegmentKey, Rc<Map>>>,
+    /// Buffers of writes that are done: fresh memory costs as much as filling it.
+    spare: RefCell<Vec<AlignedBuffer>>,
     /// Writes to segments, and their bytes with what aligns them.
     pub writes: Cell<u64>,
     pub written_bytes: Cell<u64>,
@@ -42,6 +48,7 @@ impl Files {
             writers: RefCell::new(Lru::new(config.open_files_max / 2)),
             offset_maps: RefCell::new(Lru::new(config.index_maps_max / 2)),
             time_maps: RefCell::new(Lru::new(config.index_maps_max / 2)),
+            spare: RefCell::default(),
             writes: Cell::new(0),
             written_bytes: Cell::new(0),
             runs: Cell::new(0),
@@ -69,6 +76,20 @@ impl Files {
 
     pub fn put_writer(&self, key: SegmentKey, writer: SegmentWriter) {
         self.writers.borrow_mut().insert(key, writer);
+    }
+
+    /// An empty buffer that holds `capacity` bytes.
+    pub fn take_buffer(&self, capacity: usize) -> AlignedBuffer {
+        let fits = self.spare.borrow().iter().position(|buffer| buffer.capacity() >= capacity);
+        fits.map_or_else(|| AlignedBuffer::with_capacity(capacity), |index| self.spare.borrow_mut().swap_remove(index))
+    }
+
+    /// Keeps a buffer for the next write, if it is of the usual size.
+    pub fn put_buffer(&self, mut buffer: AlignedBuffer) {
+        if self.spare.borrow().len() < SPARE_BUFFERS_MAX && SPARE_BYTES.contains(&buffer.capacity()) {
+            buffer.clear();
+            self.spare.borrow_mut().push(buffer);
+        }
     }
 
     /// One write of `bytes` was done.

@@ -129,12 +129,20 @@ impl Connection {
     }
 
     pub async fn write_all(&self, parts: &mut VecDeque<Bytes>) -> io::Result<()> {
+        self.write(parts, false).await
+    }
+
+    pub async fn write_before_more(&self, parts: &mut VecDeque<Bytes>) -> io::Result<()> {
+        self.write(parts, true).await
+    }
+
+    async fn write(&self, parts: &mut VecDeque<Bytes>, more: bool) -> io::Result<()> {
         while let Some(first) = parts.front() {
             if first.is_empty() {
                 parts.pop_front();
                 continue;
             }
-            let sent = match syscall::send(self.socket().as_raw_fd(), parts) {
+            let sent = match syscall::send(self.socket().as_raw_fd(), parts, more) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.socket().send_some(first).await?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
                 result => result?,

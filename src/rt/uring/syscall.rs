@@ -59,8 +59,8 @@ pub fn receive(fd: RawFd, buffer: &mut BytesMut, scratch: &mut [u8], limit: usiz
     Ok(received)
 }
 
-/// Sends from the front of `parts`; does not pop.
-pub fn send(fd: RawFd, parts: &VecDeque<Bytes>) -> io::Result<usize> {
+/// Sends from the front of `parts`; does not pop. With `more`, what does not fill a packet waits for the next send.
+pub fn send(fd: RawFd, parts: &VecDeque<Bytes>, more: bool) -> io::Result<usize> {
     let mut vector = [const { libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 } }; PARTS_MAX];
     let mut count = 0;
     let mut bytes = 0;
@@ -77,8 +77,9 @@ pub fn send(fd: RawFd, parts: &VecDeque<Bytes>) -> io::Result<usize> {
     let mut header: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
     header.msg_iov = vector.as_mut_ptr();
     header.msg_iovlen = count;
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
     // SAFETY: every part points into a Bytes of `parts`, which is borrowed for the call and only read.
-    check(unsafe { libc::sendmsg(fd, &header, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) })
+    check(unsafe { libc::sendmsg(fd, &header, flags) })
 }
 
 /// sendfile(2) at an explicit offset.

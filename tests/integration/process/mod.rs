@@ -4,6 +4,7 @@ mod disk_full;
 mod kill;
 mod lifecycle;
 mod many_partitions;
+mod memory;
 mod moves;
 mod refusals;
 mod storage;
