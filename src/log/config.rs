@@ -20,6 +20,8 @@ pub struct LogConfig {
     pub tail_flush_bytes: u64,
     /// A partition with so many bytes on their way to the journal writes them to its segment instead. At most half of a journal's file.
     pub bypass_bytes: u64,
+    /// Larger writes to a segment are made in pieces of this many bytes, a multiple of 4 KiB, side by side.
+    pub segment_write_bytes: usize,
     /// Size of one file of a journal's ring, a multiple of 64 KiB.
     pub journal_file_bytes: u64,
     /// Journal size after the first start, per log directory.
@@ -46,6 +48,7 @@ impl LogConfig {
             tail_bytes_max: 256 << 20,
             tail_flush_bytes: 1 << 20,
             bypass_bytes: 256 << 10,
+            segment_write_bytes: 1 << 20,
             journal_file_bytes: 8 << 20,
             journal_bytes_initial: 16 << 20,
             journal_bytes_max: 512 << 20,

@@ -96,8 +96,8 @@ pub async fn open(path: &Path) -> io::Result<File> {
     File::open(path, OpenOptions { write: true, create: false, direct: true, durable: true }).await
 }
 
-/// Makes a ring's file of `len` zeros, with a pause after each write. Its entry is durable only after the directory is synced.
-pub async fn make(path: &Path, len: u64, pause: Duration) -> io::Result<File> {
+/// Makes a ring's file of `len` zeros, with a pause after each write as long as it says. Its entry is durable only after the directory is synced.
+pub async fn make(path: &Path, len: u64, pause: impl Fn() -> Duration) -> io::Result<File> {
     let new = path.with_extension("new");
     let file = File::open(&new, OpenOptions { write: true, create: true, direct: true, durable: false }).await?;
     file.allocate(0, len).await?;
@@ -107,8 +107,8 @@ pub async fn make(path: &Path, len: u64, pause: Duration) -> io::Result<File> {
         buffer.resize((len - at).min(FILL_BYTES as u64) as usize);
         at += buffer.len() as u64;
         buffer = file.write_at(at - buffer.len() as u64, buffer).await?;
-        if !pause.is_zero() {
-            rt::sleep(pause).await;
+        if !pause().is_zero() {
+            rt::sleep(pause()).await;
         }
     }
     file.sync().await?;

@@ -102,6 +102,8 @@ pub struct Journal {
     observer: OnceCell<WriteObserver>,
     pub(crate) frames_written: Cell<u64>,
     pub(crate) bytes_written: Cell<u64>,
+    /// A frame waits for room.
+    stalled: Cell<bool>,
     /// `bytes_written` when the ring grew last.
     bytes_at_growth: Cell<u64>,
 }
@@ -141,6 +143,7 @@ impl Journal {
             frames_written: Cell::new(0),
             bytes_written: Cell::new(0),
             bytes_at_growth: Cell::new(0),
+            stalled: Cell::new(false),
         });
         writer::start(Rc::clone(&journal));
         Ok(journal)
@@ -201,7 +204,7 @@ impl Journal {
     pub fn grow(self: &Rc<Self>) {
         let mut state = self.state.borrow_mut();
         let since = self.bytes_written.get() - self.bytes_at_growth.get();
-        let used = since >= state.ring.count() as u64 * self.file_bytes / 2;
+        let used = self.stalled.get() || since >= state.ring.count() as u64 * self.file_bytes / 2;
         if used && !state.growing && state.ring.count() < self.files_max && !self.stopping.get() {
             state.growing = true;
             self.bytes_at_growth.set(self.bytes_written.get());
@@ -277,7 +280,7 @@ async fn open_ring(health: &DirHealth, shard: ShardId, config: &LogConfig) -> Re
     }
     while ring.len() < count_min {
         let path = files::ring_path(dir, shard, ring.len());
-        ring.push(Rc::new(files::make(&path, config.journal_file_bytes, Duration::ZERO).await.map_err(io)?));
+        ring.push(Rc::new(files::make(&path, config.journal_file_bytes, || Duration::ZERO).await.map_err(io)?));
     }
     fs::sync_dir(dir).await.map_err(io)?;
     Ok(ring)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// A frame takes no further entry once it has this many bytes.
 const FRAME_BYTES_WANTED: usize = 1 << 20;
-/// Between the writes that fill a new file, so that acks do not wait behind them.
+/// Between the writes that fill a new file, so that acks do not wait behind them, unless they wait for the file.
 const GROWTH_PAUSE: Duration = Duration::from_millis(1);
 const SPARE_BUFFERS_MAX: usize = IN_FLIGHT_MAX + 1;
 
@@ -46,8 +46,10 @@ async fn write_next(journal: &Rc<Journal>) -> bool {
             journal.start_write(frame, notices, place.file, place.offset);
             return true;
         }
+        journal.stalled.set(true);
         journal.grow();
         wake.await;
+        journal.stalled.set(false);
     }
 }
 
@@ -225,7 +227,7 @@ pub fn start_growth(journal: Rc<Journal>) {
 async fn add_file(journal: &Journal, number: usize) -> bool {
     let dir = journal.health.path();
     let path = files::ring_path(dir, journal.shard, number);
-    let made = match files::make(&path, journal.file_bytes, GROWTH_PAUSE).await {
+    let made = match files::make(&path, journal.file_bytes, || if journal.stalled.get() { Duration::ZERO } else { GROWTH_PAUSE }).await {
         Ok(file) => fs::sync_dir(dir).await.map(|()| file),
         Err(error) => Err(error),
     };

@@ -6,15 +6,17 @@
 //!        queued, with all others queued -> run -> segment, sync   as soon as the queued bytes reach the threshold
 //!        waiting -> next run, or queued                           while a run is being written; decided at its end
 //! ```
-//! Runs are flushes: they write all of the tail, contiguously, so what lies below a run is in the segment before it. Nothing behind a run is
-//! acknowledged before it. A crash leaves of an unacknowledged run whatever whole batches the segment has; entries of the journal behind a
+//! Runs are flushes: they write all of the tail, contiguously, so what lies below a run is in the segment before it. The next is written while
+//! the last is synced. Nothing behind a run is acknowledged before it. A crash leaves of an unacknowledged run whatever whole batches the segment has; entries of the journal behind a
 //! run that is not whole do not go on from the log's end and are passed over. The next entry carries the acknowledged end, so that an
 //! acknowledged run that is not there is damage.
 
 use super::{FlushError, PartitionLog, State};
-use crate::rt::{self, Queue};
+use crate::rt::{self, File, Queue};
 use crate::types::Offset;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A run that found no space is tried again.
@@ -81,13 +83,6 @@ impl Bypass {
         true
     }
 
-    /// A run is begun anew for ranges that nobody waited for until now; false if one is being written.
-    pub fn resume(&mut self) -> bool {
-        let resumes = !self.running && !self.runs.is_empty();
-        self.running |= resumes;
-        resumes
-    }
-
     /// A run was written, and with it all below `written_end`; `waiting` counts the bytes of a partition's batches from an offset on.
     pub fn finish(&mut self, written_end: Offset, log_end: Offset, threshold: u64, waiting: impl FnOnce(Offset) -> u64) -> AfterRun {
         let Some(mut from) = self.waiting_from.take() else {
@@ -142,7 +137,20 @@ impl Bypass {
     }
 }
 
+/// The sync of runs, which goes on while the next ones are written.
+#[derive(Default)]
+pub struct RunSync {
+    under_way: Cell<bool>,
+    /// The segment that was written last while runs were under way.
+    file: RefCell<Option<(Offset, Rc<File>)>>,
+}
+
 impl State {
+    /// Whether something that bypassed the journal is written and not synced.
+    fn is_sync_due(&self) -> bool {
+        self.bypass.needs_sync() && self.written_end > self.synced_end
+    }
+
     /// Bytes of the tail's batches from `from` on.
     fn tail_bytes_from(&self, from: Offset) -> u64 {
         let first = self.tail.partition_point(|batch| batch.base < from);
@@ -185,11 +193,36 @@ impl PartitionLog {
         }
     }
 
-    /// What bypassed the journal under relaxed acks gets durable now that somebody may wait for it.
-    pub(super) fn resume_run(&self) {
-        if self.state.borrow_mut().bypass.resume() {
-            self.start_run();
+    /// A segment was written: the sync of runs needs its file.
+    pub(super) fn note_run_file(&self, base: Offset, file: &Rc<File>) {
+        if self.runs.under_way.get() || self.state.borrow().bypass.is_running() {
+            *self.runs.file.borrow_mut() = Some((base, Rc::clone(file)));
         }
+    }
+
+    /// Has what runs have written synced if acks wait for it: one sync at a time, each for all that was written before it.
+    pub(super) fn start_sync(&self) {
+        let Some(this) = self.this.upgrade().filter(|_| self.config.borrow().is_durable()) else { return };
+        if !self.runs.under_way.replace(true) {
+            rt::spawn(Queue::Foreground, async move {
+                while this.state.borrow().is_sync_due() && this.sync_runs().await.is_ok() {}
+                this.runs.under_way.set(false);
+                this.runs.file.take();
+            });
+        }
+    }
+
+    async fn sync_runs(&self) -> Result<(), FlushError> {
+        let (base, (end, entries)) = (self.state.borrow().unsealed_base(), self.sync_mark());
+        let file = self.runs.file.borrow().clone().filter(|(written, _)| Some(*written) == base);
+        let Some((_, file)) = file else {
+            let _lock = self.lock_segments().await?;
+            return self.sync_written().await;
+        };
+        file.sync().await.map_err(|error| self.fail("syncing a segment", error))?;
+        self.sync_entries().await?;
+        self.note_synced(end, entries);
+        Ok(())
     }
 
     fn start_run(&self) {
@@ -216,9 +249,9 @@ impl PartitionLog {
         let after = bypass.finish(state.written_end, state.log_end, threshold, |from| state.tail_bytes_from(from));
         state.bypass = bypass;
         let moved = state.advance_durable();
-        // Acks may have become durable ones since the run was written without a sync.
-        let again = after == AfterRun::Run || self.config.borrow().is_durable() && state.bypass.resume();
+        let again = after == AfterRun::Run;
         drop(guard);
+        self.start_sync();
         if moved {
             self.advanced.notify();
         }

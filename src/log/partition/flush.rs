@@ -11,14 +11,16 @@ use crate::log::plain;
 use crate::log::segment::files::{Files, SegmentWriter};
 use crate::log::segment::path;
 use crate::log::unlinks::unlink;
-use crate::rt::fs;
+use crate::rt::sync::oneshot;
+use crate::rt::{self, Queue, fs};
 use crate::types::Offset;
 use bytes::Bytes;
 use std::io;
 use std::path::Path;
+use std::rc::Rc;
 
-/// One write at most, unless a batch is larger: more brings nothing, and what gathers it holds the core.
-const WRITE_BYTES_MAX: u64 = 1 << 20;
+/// Gathered at once; written in pieces side by side.
+const GATHERED_BYTES_MAX: u64 = 4 << 20;
 /// The file grows by half its size, between these.
 const GROWTH_BYTES_MIN: u64 = 64 << 10;
 const GROWTH_BYTES_MAX: u64 = 64 << 20;
@@ -41,8 +43,7 @@ pub enum FlushError {
 }
 
 impl PartitionLog {
-    /// Writes to segments all that was appended before the call; makes it durable there with `sync`, or if acks wait for what bypassed the
-    /// journal.
+    /// Writes to segments all that was appended before the call; makes it durable there with `sync`.
     pub(in crate::log) async fn flush(&self, sync: bool) -> Result<(), FlushError> {
         let lock = self.lock_segments().await?;
         self.flush_locked(&lock, sync).await
@@ -55,7 +56,7 @@ impl PartitionLog {
         let checkpoint = self.index_checkpoint_due().then(|| self.snapshot());
         loop {
             self.check_online()?;
-            let step = self.state.borrow().next_flush(target, WRITE_BYTES_MAX);
+            let step = self.state.borrow().next_flush(target, GATHERED_BYTES_MAX);
             match step {
                 FlushStep::Write { segment, position, batches, bytes, end } => {
                     if !sync && bytes <= SMALL_WRITE_BYTES_MAX && !self.dir.files.has_writer(&self.key(segment)) {
@@ -70,8 +71,7 @@ impl PartitionLog {
             }
             crate::rt::yield_if_needed().await;
         }
-        let awaited = self.state.borrow().bypass.needs_sync() && self.config.borrow().is_durable();
-        if sync || awaited || checkpoint.is_some() {
+        if sync || checkpoint.is_some() {
             self.sync_written().await?;
         }
         if let Some(snapshot) = checkpoint {
@@ -110,7 +110,7 @@ impl PartitionLog {
         if partial.len() as u64 != partial_len || allocated < written {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{} is shorter than {written} bytes", file.display())));
         }
-        Ok(SegmentWriter { file: opened, allocated, partial })
+        Ok(SegmentWriter { file: Rc::new(opened), allocated, partial })
     }
 
     /// Writes batches to a segment at its logical end, `position`.
@@ -125,18 +125,50 @@ impl PartitionLog {
             self.dir.files.put_writer(self.key(base), writer);
             return Err(self.allocation_failed(error));
         }
-        let mut buffer = self.dir.files.take_buffer(len.next_multiple_of(alignment));
-        buffer.extend_from_slice(&writer.partial);
-        batches.iter().for_each(|batch| buffer.extend_from_slice(batch));
-        buffer.pad_to(alignment);
-        let buffer = writer.file.write_at(start, buffer).await.map_err(|error| self.fail("writing a segment", error))?;
-        self.dir.files.count_write(end - start);
-        writer.partial = buffer.as_slice()[len - len % alignment..len].to_vec();
+        writer.partial = self.write_pieces(&writer, start, batches).await.map_err(|error| self.fail("writing a segment", error))?;
         writer.allocated = writer.allocated.max(end);
         self.padded.set(writer.allocated > position + batches.iter().map(|batch| batch.len() as u64).sum::<u64>());
-        self.dir.files.put_buffer(buffer);
+        self.note_run_file(base, &writer.file);
         self.dir.files.put_writer(self.key(base), writer);
         Ok(())
+    }
+
+    /// Writes the partial block and `batches` behind it from `start` on; gives what lies in the last, partly filled block.
+    async fn write_pieces(&self, writer: &SegmentWriter, start: u64, batches: &[Bytes]) -> io::Result<Vec<u8>> {
+        let (alignment, piece_bytes) = (writer.file.alignment(), self.dir.config.segment_write_bytes);
+        let mut parts = std::iter::once(&writer.partial[..]).chain(batches.iter().map(|batch| &batch[..]));
+        let (mut part, mut at): (&[u8], u64) = (parts.next().unwrap_or_default(), start);
+        let mut left = writer.partial.len() + batches.iter().map(Bytes::len).sum::<usize>();
+        let mut under_way = Vec::new();
+        let mut last = Vec::new();
+        while left > 0 {
+            let mut buffer = self.dir.files.take_buffer(left.min(piece_bytes).next_multiple_of(alignment));
+            while buffer.len() < piece_bytes {
+                let taken = part.len().min(piece_bytes - buffer.len());
+                buffer.extend_from_slice(&part[..taken]);
+                part = &part[taken..];
+                if part.is_empty() {
+                    let Some(next) = parts.next() else { break };
+                    part = next;
+                }
+            }
+            left -= buffer.len();
+            last = buffer.as_slice()[buffer.len() - buffer.len() % alignment..].to_vec();
+            buffer.pad_to(alignment);
+            let (file, offset) = (Rc::clone(&writer.file), at);
+            at += buffer.len() as u64;
+            self.dir.files.count_write(buffer.len() as u64);
+            let (done, written) = oneshot();
+            rt::spawn(Queue::Foreground, async move { done.send(file.write_at(offset, buffer).await) });
+            under_way.push(written);
+            // It is on its way to the disk while the next one is filled.
+            rt::yield_now().await;
+        }
+        for written in under_way {
+            let written = written.await.map_err(|_| io::Error::other("a write was given up"))?;
+            self.dir.files.put_buffer(written?);
+        }
+        Ok(last)
     }
 
     /// As [`Self::write`], of little, through the page cache; the file ends with it.
@@ -210,14 +242,8 @@ impl PartitionLog {
     }
 
     /// Makes what is written of the active segment durable.
-    async fn sync_written(&self) -> Result<(), FlushError> {
-        let (base, end) = {
-            let state = self.state.borrow();
-            // Not always the active one: an append may have begun another behind it, and this one waits to be sealed.
-            let written = state.segments.iter().rev().find(|segment| segment.written > 0 && !segment.sealed);
-            (written.map(|segment| segment.base), state.written_end)
-        };
-        let entries = self.entries_made.get();
+    pub(super) async fn sync_written(&self) -> Result<(), FlushError> {
+        let (base, (end, entries)) = (self.state.borrow().unsealed_base(), self.sync_mark());
         if let Some(base) = base {
             let writer = self.writer(base).await?;
             let synced = writer.file.sync().await;
@@ -230,7 +256,7 @@ impl PartitionLog {
     }
 
     /// Makes the entries of its directory, and its own in the log directory, durable.
-    async fn sync_entries(&self) -> Result<(), FlushError> {
+    pub(super) async fn sync_entries(&self) -> Result<(), FlushError> {
         let made = self.entries_made.get();
         if self.entries_durable.get() == made {
             return Ok(());

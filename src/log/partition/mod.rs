@@ -25,6 +25,7 @@ pub(super) use handover::{Handed, KeepReason};
 pub(super) use removal::{SegmentFacts, SegmentsLock, remove_leftovers};
 pub(super) use state::State;
 
+use self::bypass::RunSync;
 use super::TopicLogConfig;
 use super::dir::LogDir;
 use super::journal::{Change, Entry, Owner};
@@ -55,6 +56,7 @@ pub struct PartitionLog {
     /// Held by who writes or changes the segments: see `SegmentsLock`.
     flush_lock: Semaphore,
     flush_wanted: Cell<bool>,
+    runs: RunSync,
     closed: Cell<bool>,
     /// Its directory is about to go, or is another shard's: segments are left as they are.
     deleted: Cell<bool>,
@@ -97,6 +99,7 @@ impl PartitionLog {
             advanced: Event::default(),
             flush_lock: Semaphore::new(1),
             flush_wanted: Cell::new(false),
+            runs: RunSync::default(),
             closed: Cell::new(false),
             deleted: Cell::new(false),
             touched: Cell::new(false),
@@ -137,7 +140,7 @@ impl PartitionLog {
     pub fn set_config(&self, config: Rc<TopicLogConfig>) {
         *self.config.borrow_mut() = config;
         if self.config.borrow().is_durable() {
-            self.resume_run();
+            self.start_sync();
         }
         self.advanced.notify();
     }

@@ -70,6 +70,12 @@ impl State {
         self.segments.last_mut().expect("a log has a segment")
     }
 
+    /// The segment that was written last and is not sealed. Not always the active one: an append may have begun another behind it, and this one
+    /// waits to be sealed.
+    pub fn unsealed_base(&self) -> Option<Offset> {
+        self.segments.iter().rev().find(|segment| segment.written > 0 && !segment.sealed).map(|segment| segment.base)
+    }
+
     /// The segment that holds `offset`, or would.
     pub fn segment_index(&self, offset: Offset) -> usize {
         self.segments.partition_point(|segment| segment.base <= offset).saturating_sub(1)

@@ -14,12 +14,12 @@ use std::rc::Rc;
 pub type SegmentKey = (TopicPartitionId, SegmentId);
 
 /// Buffers kept for the next writes to segments, and their sizes.
-const SPARE_BUFFERS_MAX: usize = 2;
-const SPARE_BYTES: std::ops::RangeInclusive<usize> = 512 << 10..=2 << 20;
+const SPARE_BUFFERS_MAX: usize = 4;
+const SPARE_BYTES: std::ops::RangeInclusive<usize> = 512 << 10..=1 << 20;
 
 /// A segment file open for writing.
 pub struct SegmentWriter {
-    pub file: File,
+    pub file: Rc<File>,
     /// The file reaches to here; beyond the written bytes it is zeros.
     pub allocated: u64,
     /// The bytes of the last, partly filled block.

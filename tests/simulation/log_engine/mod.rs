@@ -51,6 +51,7 @@ fn config(world: &World) -> (LogConfig, TopicLogConfig) {
     let config = LogConfig {
         tail_bytes_max: 256 << 10,
         tail_flush_bytes: 4 << 10 << world.random_below(4),
+        segment_write_bytes: 4 << 10 << world.random_below(4),
         bypass_bytes: 2 << 10 << world.random_below(5),
         journal_file_bytes: 64 << 10,
         journal_bytes_initial: 128 << 10,
