@@ -227,6 +227,7 @@ impl PartitionLog {
 
     fn start_run(&self) {
         let Some(this) = self.this.upgrade() else { return };
+        self.dir.files.count_run();
         rt::spawn(Queue::Foreground, async move { while this.write_run().await {} });
     }
 
@@ -241,7 +242,6 @@ impl PartitionLog {
             }
             Err(_) => return false,
         }
-        self.dir.files.count_run();
         let Some(threshold) = self.bypass_threshold() else { return false };
         let mut guard = self.state.borrow_mut();
         let state = &mut *guard;

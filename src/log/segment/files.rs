@@ -98,7 +98,7 @@ impl Files {
         self.written_bytes.set(self.written_bytes.get() + bytes);
     }
 
-    /// One run bypassed the journal.
+    /// Batches begin to bypass the journal.
     pub fn count_run(&self) {
         self.runs.set(self.runs.get() + 1);
     }
