@@ -38,7 +38,7 @@ pub use image::{BrokerImage, MetadataImage, PartitionImage, TopicImage};
 pub use internal_topics::is_internal as is_internal_topic;
 pub use placement::Placement;
 pub use producer_ids::ProducerIdBlock;
-pub use raft_log::OpenError;
+pub use raft_log::{OpenError, fault_of as metadata_log_fault_of};
 pub use record::{BrokerEndpoint, ConfigResource, Record, ResourceType};
 pub use request::{ControllerReply, ControllerRequest, ControllerResponse};
 

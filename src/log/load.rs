@@ -76,9 +76,14 @@ pub async fn load(
     let epochs_on_disk = loader.found.has(LEADER_EPOCH_CHECKPOINT);
     let (state, snapshot, epochs_changed) = loader.state(expectation).await?;
     let has_aborted = !loader.offsets_of(SegmentFileKind::TxnIndex).is_empty();
+    let first_epoch = state.epochs.entries().first().map_or(state.log_end, |first| first.start_offset);
+    let epochs_lost = first_epoch > state.log_start;
     let log = PartitionLog::new(Rc::clone(dir), id, topic, config, state, !fresh);
     log.note_loaded(snapshot, epochs_changed, epochs_on_disk);
     log.note_aborted(has_aborted);
+    if epochs_lost {
+        log.check_epochs().await;
+    }
     Ok(log)
 }
 

@@ -2,6 +2,7 @@
 
 use super::journal::{Journal, list_journals};
 use super::partition::PartitionFiles;
+use crate::controller::metadata_log_fault_of;
 use crate::log::format::{
     CLEAN_SHUTDOWN, CLEANER_OFFSET_CHECKPOINT, DirectoryStage, LOG_START_OFFSET_CHECKPOINT, META_PROPERTIES, MetaProperties,
     PartitionDirectory, RECOVERY_POINT_CHECKPOINT, decode_offset_checkpoint, is_foreign_to_root,
@@ -14,6 +15,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 const LOCK_NAME: &str = ".lock";
+/// Ringmill's notes of what is compacted name partitions by topic id, Kafka's by topic.
+const CLEANER_PREFIX: &str = "ringmill-cleaner";
 
 /// See the module.
 pub struct Directory {
@@ -109,12 +112,24 @@ impl Directory {
                 Ok(Err(error)) => self.fault(name, error.to_string()),
                 Err(error) => self.fault(name, error.to_string()),
             }
+        } else if name.starts_with("ringmill-metadata-") {
+            match self.read(name) {
+                Ok(bytes) => {
+                    if let Some(what) = metadata_log_fault_of(name, &bytes) {
+                        self.fault(name, what);
+                    }
+                }
+                Err(error) => self.fault(name, error.to_string()),
+            }
         } else if name == RECOVERY_POINT_CHECKPOINT {
             self.kafka_recovery_points = self.read_by_name(name);
         } else if name == LOG_START_OFFSET_CHECKPOINT {
             self.kafka_log_starts = self.read_by_name(name);
-        } else if name == CLEANER_OFFSET_CHECKPOINT {
-            self.cleaned = self.read_by_name(name);
+        } else if name == CLEANER_OFFSET_CHECKPOINT || name.starts_with(CLEANER_PREFIX) {
+            for (partition, offset) in self.read_by_name(name) {
+                let known = self.cleaned.entry(partition).or_default();
+                *known = offset.max(*known);
+            }
         } else if is_foreign_to_root(name, is_dir) {
             self.foreign.push(name.to_owned());
         }
@@ -161,7 +176,13 @@ impl Directory {
 
     /// Below, compaction may have left gaps.
     pub fn cleaned_below(&self, partition: &PartitionFiles) -> Offset {
-        let name = (partition.directory.topic.clone(), partition.directory.partition);
-        self.cleaned.get(&name).copied().unwrap_or_default()
+        if !self.clean && !self.cleaned.is_empty() {
+            // A crash may have come between a compaction and the note of it; the active segment is never compacted.
+            return partition.segments.keys().next_back().copied().unwrap_or_default();
+        }
+        let number = partition.directory.partition;
+        let names = [Some(partition.directory.topic.clone()), partition.topic_id.map(|id| id.to_string())];
+        let found = names.into_iter().flatten().filter_map(|name| self.cleaned.get(&(name, number)).copied());
+        found.max().unwrap_or_default()
     }
 }

@@ -239,6 +239,15 @@ fn damaged(path: &Path, reason: impl Into<String>) -> OpenError {
     OpenError::Damaged { path: path.to_owned(), reason: reason.into() }
 }
 
+/// What is wrong with the contents of a file at the root of a log directory, if it is one of the metadata log's. A torn end is nothing wrong.
+pub fn fault_of(name: &str, contents: &[u8]) -> Option<String> {
+    if name == SNAPSHOT_NAME {
+        return Snapshot::decode(contents).is_none().then(|| "the snapshot does not verify".into());
+    }
+    let scanned = name.starts_with(LOG_PREFIX).then(|| frame::scan(contents))?;
+    scanned.err().map(|damage| describe(&damage))
+}
+
 /// The log files, oldest first.
 async fn log_paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::list_dir(dir).await?;

@@ -11,6 +11,6 @@ mod files;
 mod frame;
 mod snapshot;
 
-pub use files::{MetadataLog, OpenError, Recovered};
+pub use files::{MetadataLog, OpenError, Recovered, fault_of};
 pub use frame::{LogEntry, Origin, Vote};
 pub use snapshot::Snapshot;

@@ -153,22 +153,17 @@ impl PartitionLog {
     }
 
     async fn index_fault(&self, segment: SegmentView, sealed: bool, offsets: u64, times: u64) -> Result<(), String> {
-        let lost = |len: u64, name: &str| if len == 0 { Ok(()) } else { Err(format!("the {name} index is not there")) };
         let mut indexed = 0;
-        match self.index_map(SegmentFileKind::OffsetIndex, segment.id).await {
-            Some(map) => {
-                let bytes = map.as_slice().get(..offsets as usize).ok_or("the offset index is too short")?;
-                check_offsets(segment, bytes).await.map_err(|error| format!("offset index: {error}"))?;
-                indexed = OffsetIndex::new(segment.id.base, bytes).last().map_or(0, |last| u64::from(last.position));
-            }
-            None => lost(offsets, "offset")?,
+        if offsets > 0 {
+            let map = self.index_map(SegmentFileKind::OffsetIndex, segment.id).await.ok_or("the offset index is not there")?;
+            let bytes = map.as_slice().get(..offsets as usize).ok_or("the offset index is too short")?;
+            check_offsets(segment, bytes).await.map_err(|error| format!("offset index: {error}"))?;
+            indexed = OffsetIndex::new(segment.id.base, bytes).last().map_or(0, |last| u64::from(last.position));
         }
-        match self.index_map(SegmentFileKind::TimeIndex, segment.id).await {
-            Some(map) => {
-                let bytes = map.as_slice().get(..times as usize).ok_or("the time index is too short")?;
-                check_times(segment, bytes).await.map_err(|error| format!("time index: {error}"))?;
-            }
-            None => lost(times, "time")?,
+        if times > 0 {
+            let map = self.index_map(SegmentFileKind::TimeIndex, segment.id).await.ok_or("the time index is not there")?;
+            let bytes = map.as_slice().get(..times as usize).ok_or("the time index is too short")?;
+            check_times(segment, bytes).await.map_err(|error| format!("time index: {error}"))?;
         }
         if sealed && segment.written - indexed > self.stretch_max() {
             return Err(format!("no entry for the last {} bytes", segment.written - indexed));

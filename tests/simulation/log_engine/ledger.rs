@@ -30,6 +30,7 @@ pub struct Counts {
     pub reads: u64,
     pub refused: u64,
     pub deletions: u64,
+    pub spoiled: u64,
     pub bypass_runs: u64,
 }
 

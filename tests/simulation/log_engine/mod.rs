@@ -6,6 +6,7 @@
 mod bursts;
 mod ledger;
 mod process;
+mod spoil;
 mod traffic;
 
 use ledger::{Counts, Ledger};
@@ -25,9 +26,11 @@ struct Story {
     faults: DiskFaults,
     /// The disk becomes full during each life.
     fills_up: bool,
+    /// Files beside the segments are spoiled between lives.
+    spoils: bool,
 }
 
-const CRASHES: Story = Story { slot_count: 3, lives: 4, relaxed_one_in: 3, faults: NO_FAULTS, fills_up: false };
+const CRASHES: Story = Story { slot_count: 3, lives: 4, relaxed_one_in: 3, faults: NO_FAULTS, fills_up: false, spoils: false };
 const NO_FAULTS: DiskFaults =
     DiskFaults { read_error_one_in: 0, write_error_one_in: 0, sync_error_one_in: 0, stall_one_in: 0, capacity: None };
 
@@ -79,6 +82,11 @@ fn run(seed: u64, story: &Story) -> Counts {
         world.set_disk_faults(machine, NO_FAULTS);
         world.boot(machine, process::shards(&config, &topic, shard_count, &ledger));
         live(&world, machine, story, &ledger, shard_count);
+        if story.spoils && world.random_below(3) > 0 {
+            let dirs = config.log_dirs.clone();
+            let (count, ledger) = (spoil::spoil(dirs), ledger.clone());
+            world.block_on(machine, async move { ledger.lock().counts.spoiled += count.await });
+        }
     }
     world.set_disk_faults(machine, NO_FAULTS);
     ledger.lock().counts
@@ -146,6 +154,7 @@ fn run_all(count: u64, story: &Story) -> Counts {
         total.reads += counts.reads;
         total.refused += counts.refused;
         total.deletions += counts.deletions;
+        total.spoiled += counts.spoiled;
         total.bypass_runs += counts.bypass_runs;
     });
     let total = total.into_inner().unwrap();
@@ -170,6 +179,12 @@ fn a_failing_disk_loses_nothing_acknowledged() {
 fn a_full_disk_refuses_appends_until_there_is_space_again() {
     let total = run_all(30, &Story { fills_up: true, lives: 3, ..CRASHES });
     assert!(total.refused > 0, "{total:?}");
+}
+
+#[test]
+fn spoiled_files_beside_the_segments_change_no_answer() {
+    let total = run_all(100, &Story { spoils: true, ..CRASHES });
+    assert!(total.spoiled > 0, "{total:?}");
 }
 
 #[test]

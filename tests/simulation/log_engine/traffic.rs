@@ -51,6 +51,7 @@ fn records(producer: Option<(ProducerId, ProducerEpoch, i32)>) -> Bytes {
 pub async fn check_after_start(log: &Rc<PartitionLog>, ledger: &Ledger, slot: usize) {
     let (start, end) = (log.log_start().0, log.log_end().0);
     assert_eq!(log.high_watermark().0, end, "all that a start finds is durable");
+    log.check_epochs().await;
     {
         let contents = &mut *ledger.lock();
         contents.counts.batches_lost_unacknowledged += contents.slots[slot].take_recovered(start, end) as u64;
