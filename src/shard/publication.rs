@@ -1,12 +1,13 @@
 //! Cluster metadata as the controller's core publishes it to the shards, and what a shard does with it.
 
 use super::{Led, Shard};
-use crate::config::TopicConfig;
+use crate::config::{ConfigMap, TopicConfig};
 use crate::controller::{ConfigResource, MetadataImage, Publication, ResourceType, TopicImage};
 use crate::log::{OpenError, PartitionLog, TimestampType, TopicLogConfig};
 use crate::rt::sync::{Semaphore, oneshot};
-use crate::rt::{Queue, spawn};
+use crate::rt::{Queue, spawn, yield_if_needed};
 use crate::types::{ShardId, TopicPartitionId};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -16,9 +17,10 @@ const OPENS_AT_ONCE: u64 = 64;
 /// Brings the shard to `publication`: new partitions are open before its image is shown, deleted ones go after. In order, one at a time.
 pub async fn apply(shard: &Rc<Shard>, publication: Publication) {
     let delta = Arc::clone(&publication.delta);
-    let mut opening = Vec::new();
+    let (mut opening, mut resolved) = (Vec::new(), Resolved::default());
     for topic in delta.topics_created.iter().chain(&delta.topics_changed) {
-        opening.extend(open_topic(shard, &publication, topic));
+        opening.extend(open_topic(shard, &publication, topic, &mut resolved));
+        yield_if_needed().await;
     }
     open_all(shard, opening).await;
     *shard.publication.borrow_mut() = publication.clone();
@@ -36,9 +38,25 @@ struct Opening {
     config: Rc<TopicLogConfig>,
 }
 
-fn open_topic(shard: &Shard, publication: &Publication, topic: &Arc<TopicImage>) -> Vec<Opening> {
-    let config = shard.resolve_topic_config(&publication.image, &topic.name);
-    let log_config = Rc::new(log_config(&config));
+/// What topics' overrides come to under one image: most of ten thousand topics have the same, and share it.
+#[derive(Default)]
+struct Resolved(BTreeMap<ConfigMap, (Rc<TopicConfig>, Rc<TopicLogConfig>)>);
+
+impl Resolved {
+    fn of(&mut self, shard: &Shard, image: &MetadataImage, topic: &str) -> (Rc<TopicConfig>, Rc<TopicLogConfig>) {
+        let overrides = image.configs(&ConfigResource::topic(topic));
+        if let Some(known) = self.0.get(overrides) {
+            return known.clone();
+        }
+        let config = shard.resolve_topic_config(image, topic);
+        let resolved = (Rc::clone(&config), Rc::new(log_config(&config)));
+        self.0.insert(overrides.clone(), resolved.clone());
+        resolved
+    }
+}
+
+fn open_topic(shard: &Shard, publication: &Publication, topic: &Arc<TopicImage>, resolved: &mut Resolved) -> Vec<Opening> {
+    let (config, log_config) = resolved.of(shard, &publication.image, &topic.name);
     shard.topic_configs.borrow_mut().insert(topic.id, config);
     let mine = topic.partition_ids().filter(|id| publication.placement.shard_of(*id) == Some(shard.id));
     let mut opening = Vec::new();
@@ -105,9 +123,9 @@ fn reconfigure(shard: &Shard, image: &MetadataImage, resource: &ConfigResource) 
         ResourceType::Topic => image.topic_by_name(&resource.name).cloned().into_iter().collect(),
         ResourceType::Broker => image.topics().cloned().collect(),
     };
+    let mut resolved = Resolved::default();
     for topic in topics {
-        let config = shard.resolve_topic_config(image, &topic.name);
-        let log_config = Rc::new(log_config(&config));
+        let (config, log_config) = resolved.of(shard, image, &topic.name);
         shard.topic_configs.borrow_mut().insert(topic.id, config);
         for id in topic.partition_ids() {
             if let Some(Led { log: Some(log), .. }) = shard.led.borrow().get(&id) {
