@@ -39,6 +39,14 @@ pub fn allowed_cpus() -> Vec<usize> {
     uring::host::allowed_cpus()
 }
 
+/// Gives memory that was freed back to the system, which the allocator keeps otherwise: for what was needed for a moment only.
+pub async fn return_free_memory() {
+    match backend() {
+        Backend::Uring => uring::host::return_free_memory().await,
+        Backend::Sim => {}
+    }
+}
+
 /// Total and free bytes where `path` is.
 pub async fn volume_space(path: &Path) -> io::Result<VolumeSpace> {
     match backend() {

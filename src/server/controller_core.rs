@@ -134,6 +134,8 @@ impl Core {
         let (first, receiver) = controller.subscribe();
         self.publish(first).await;
         self.publish_later(receiver);
+        // Images of journals and what was read of directories.
+        rt::host::return_free_memory().await;
         let mover = Rc::new(Mover {
             shard_count: self.shard_count,
             calls: Rc::clone(&self.calls),

@@ -41,6 +41,15 @@ pub fn allowed_cpus() -> Vec<usize> {
     (0..libc::CPU_SETSIZE as usize).filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) }).collect()
 }
 
+pub async fn return_free_memory() {
+    #[cfg(target_env = "gnu")]
+    blocking(|| {
+        // SAFETY: a call of the allocator's without arguments that matter; it takes its own locks.
+        unsafe { libc::malloc_trim(0) };
+    })
+    .await;
+}
+
 pub async fn volume_space(path: &Path) -> io::Result<VolumeSpace> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     blocking(move || {
