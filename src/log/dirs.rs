@@ -6,17 +6,22 @@ use super::format::{
     RECOVERY_POINT_CHECKPOINT, REPLICATION_OFFSET_CHECKPOINT, decode_offset_checkpoint, encode_clean_shutdown, encode_offset_checkpoint,
     is_foreign_to_root,
 };
+use super::tasks::for_each;
 use super::{LogConfig, OpenError, foreign, kafka_recovery, metadata};
 use crate::rt::fs::FileLock;
 use crate::rt::{self, Queue, fs};
 use crate::types::{Offset, PartitionIndex, TopicId, TopicPartitionId};
+use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 const LOCK_NAME: &str = ".lock";
 const SMALL_FILE_BYTES_MAX: u64 = 1 << 20;
 const CHECKPOINT_BYTES_MAX: u64 = 256 << 20;
+/// Enough to keep the blocking pool busy.
+const LOOKS_AT_ONCE: u64 = 64;
 
 /// Holds the directories' locks; `Send`. Kept by whoever starts and stops the broker.
 pub struct LogDirs {
@@ -233,15 +238,28 @@ async fn kafka_log_starts(dir: &Path) -> Result<Checkpoints, OpenError> {
     let path = dir.join(LOG_START_OFFSET_CHECKPOINT);
     let Some(bytes) = read_small(&path, CHECKPOINT_BYTES_MAX).await? else { return Ok(Checkpoints::new()) };
     let entries = decode_offset_checkpoint(&bytes).map_err(|error| OpenError::Damaged(path.clone(), error.to_string()))?;
-    let mut found = Checkpoints::new();
-    for entry in entries.into_iter().filter(|entry| entry.offset > Offset(0)) {
+    let found = Rc::new(RefCell::new(Checkpoints::new()));
+    let failed = Rc::new(RefCell::new(None));
+    let started = entries.into_iter().filter(|entry| entry.offset > Offset(0)).collect();
+    for_each(Queue::Foreground, started, LOOKS_AT_ONCE, |entry: OffsetCheckpointEntry| {
         let partition_dir = dir.join(PartitionDirectory::live(entry.topic, entry.partition).to_string());
-        if let Some(topic_id) = metadata::read_topic_id(&partition_dir).await? {
-            let id = TopicPartitionId { topic_id, partition: entry.partition };
-            found.insert(id, Checkpoint { recovery_point: Offset(0), log_start: entry.offset });
+        let (found, failed) = (Rc::clone(&found), Rc::clone(&failed));
+        async move {
+            match metadata::read_topic_id(&partition_dir).await {
+                Ok(Some(topic_id)) => {
+                    let id = TopicPartitionId { topic_id, partition: entry.partition };
+                    found.borrow_mut().insert(id, Checkpoint { recovery_point: Offset(0), log_start: entry.offset });
+                }
+                Ok(None) => {}
+                Err(error) => drop(failed.borrow_mut().replace(error)),
+            }
         }
+    })
+    .await;
+    match failed.take() {
+        Some(error) => Err(error),
+        None => Ok(found.take()),
     }
-    Ok(found)
 }
 
 async fn close_dir(dir: &Path, mut partitions: Vec<&ClosedPartition>) -> Result<(), OpenError> {
