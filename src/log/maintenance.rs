@@ -111,6 +111,7 @@ async fn sync_together(dir: &LogDir, logs: &[Rc<PartitionLog>]) {
     }
     for (log, (end, entries)) in logs.iter().zip(marks) {
         log.note_synced(end, entries);
+        rt::yield_if_needed().await;
     }
 }
 
@@ -158,6 +159,7 @@ pub async fn write_checkpoints(store: &LogStore, dir: &LogDir) -> bool {
     let mut checkpoints = store.departed(dir);
     for log in store.partitions().iter().filter(|log| std::ptr::eq(Rc::as_ptr(log.dir()), dir) && log.has_news()) {
         checkpoints.insert(log.id(), Checkpoint { recovery_point: log.synced_end(), log_start: log.log_start() });
+        rt::yield_if_needed().await;
     }
     let path = dir.health.path().join(format!("{BASE_NAME}-{}", store.shard()));
     match fs::write_file(&path, &checkpoint::encode(&checkpoints)).await {
