@@ -116,6 +116,7 @@ impl PartitionLog {
     /// Writes batches to a segment at its logical end, `position`.
     async fn write(&self, base: Offset, position: u64, batches: &[Bytes]) -> Result<(), FlushError> {
         let mut writer = self.writer(base).await?;
+        self.padded.set(true);
         let alignment = writer.file.alignment();
         let len: usize = writer.partial.len() + batches.iter().map(Bytes::len).sum::<usize>();
         let start = position - writer.partial.len() as u64;
