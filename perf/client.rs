@@ -3,6 +3,7 @@
 use crate::{Error, Result};
 use bytes::{Bytes, BytesMut};
 use ringmill::types::ErrorCode;
+use ringmill::wire::api::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
 use ringmill::wire::api::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use ringmill::wire::{Part, Request, decode_response_frame, encode_request_frame};
 use std::io::{Read, Write};
@@ -12,6 +13,9 @@ use std::time::Duration;
 /// Longer than any stall that a run should survive.
 const REPLY_TIME_MAX: Duration = Duration::from_secs(60);
 const CREATE_TOPICS_VERSION: i16 = 7;
+const CREATE_PARTITIONS_VERSION: i16 = 3;
+/// Kafka refuses requests for 10,000.
+const PARTITIONS_AT_ONCE: usize = 5_000;
 
 /// A connection. Its receive buffer is used again once the last frame given out of it is dropped.
 pub struct Client {
@@ -74,7 +78,7 @@ impl Client {
             configs.iter().map(|(key, value)| CreatableTopicConfig { name: key.as_str().into(), value: Some(value.as_str().into()) });
         let topic = CreatableTopic {
             name: name.into(),
-            num_partitions: i32::try_from(partitions)?,
+            num_partitions: i32::try_from(partitions.min(PARTITIONS_AT_ONCE))?,
             replication_factor: 1,
             configs: configs.collect(),
             ..Default::default()
@@ -82,8 +86,20 @@ impl Client {
         let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..Default::default() };
         let response = self.ask(&request, CREATE_TOPICS_VERSION)?;
         match response.topics.first().map(|topic| topic.error_code) {
-            Some(ErrorCode::None | ErrorCode::TopicAlreadyExists) => Ok(()),
-            other => Err(format!("creating topic {name}: {other:?}").into()),
+            Some(ErrorCode::None) => {}
+            Some(ErrorCode::TopicAlreadyExists) => return Ok(()),
+            other => return Err(format!("creating topic {name}: {other:?}").into()),
+        }
+        let more = (PARTITIONS_AT_ONCE..partitions).step_by(PARTITIONS_AT_ONCE);
+        more.map(|count| (count + PARTITIONS_AT_ONCE).min(partitions)).try_for_each(|count| self.grow_topic(name, count))
+    }
+
+    fn grow_topic(&mut self, name: &str, partitions: usize) -> Result<()> {
+        let topic = CreatePartitionsTopic { name: name.into(), count: i32::try_from(partitions)?, ..Default::default() };
+        let request = CreatePartitionsRequest { topics: vec![topic], timeout_ms: 10_000, ..Default::default() };
+        match self.ask(&request, CREATE_PARTITIONS_VERSION)?.results.first().map(|result| result.error_code) {
+            Some(ErrorCode::None) => Ok(()),
+            other => Err(format!("growing topic {name} to {partitions} partitions: {other:?}").into()),
         }
     }
 }
