@@ -5,7 +5,7 @@ use crate::config::{BrokerConfig, Sources};
 use crate::log::format::{META_PROPERTIES, MetaProperties};
 use crate::server;
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct ToKafkaArguments {
@@ -29,6 +29,6 @@ pub(in crate::cli) fn run(arguments: ToKafkaArguments) -> Result<(), Box<dyn Err
 }
 
 /// The directory's full path. It must be there: a broker would make it.
-fn named(dir: &PathBuf) -> Result<PathBuf, String> {
+fn named(dir: &Path) -> Result<PathBuf, String> {
     std::fs::canonicalize(dir).map_err(|error| format!("{}: {error}", dir.display()))
 }
