@@ -228,7 +228,8 @@ fn an_index_of_aborted_transactions_that_is_garbage_is_made_anew() {
                 let marker = if n % 2 == 0 { TransactionMarker::Abort } else { TransactionMarker::Commit };
                 end_transaction_marker(marker, ProducerId(id), ProducerEpoch(0), 1, Timestamp(n))
             } else {
-                let sequence = std::mem::replace(&mut sequences[id as usize], sequences[id as usize] + 1);
+                let sequence = sequences[id as usize];
+                sequences[id as usize] += 1;
                 let mut builder = BatchBuilder::default().producer(ProducerId(id), ProducerEpoch(0), sequence).transactional();
                 builder.push(Timestamp(n), None, Some(&[7; 900]), &[]);
                 builder.finish()
