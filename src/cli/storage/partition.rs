@@ -57,7 +57,9 @@ impl PartitionFiles {
             Some(file) if !is_dir && file == SegmentFile::live(file.base_offset, SegmentFileKind::Log) => {
                 self.segments.insert(file.base_offset, len);
             }
-            Some(file) if !is_dir => drop(self.beside.insert(file, len)),
+            Some(file) if !is_dir => {
+                self.beside.insert(file, len);
+            }
             _ if name == PARTITION_METADATA => match fs::read(&path).map(|bytes| decode_partition_metadata(&bytes)) {
                 Ok(Ok(id)) => self.topic_id = Some(id),
                 Ok(Err(error)) => self.faults.push((path, error.to_string())),

@@ -66,7 +66,9 @@ impl PartitionLog {
         let mut walk = HeaderWalk::new(file, rebuilt.segment.size, written);
         while rebuilt.damage.is_none() {
             match walk.next().await {
-                Ok(Some((header, _, size))) => drop(rebuilt.segment.append(&header, size as usize, interval)),
+                Ok(Some((header, _, size))) => {
+                    rebuilt.segment.append(&header, size as usize, interval);
+                }
                 Ok(None) => break,
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => rebuilt.damage = Some(error),
                 Err(error) => return Err(error),
