@@ -6,6 +6,7 @@
 mod api_versions;
 mod cluster;
 mod configs;
+mod delete_records;
 mod describe_cluster;
 mod describe_log_dirs;
 mod describe_topic_partitions;
@@ -164,6 +165,7 @@ pub async fn handle(context: RequestContext) -> Handled {
         ApiVersions => answer(context, api_versions::handle).await,
         CreateTopics => answer(context, topics::create).await,
         DeleteTopics => answer(context, topics::delete).await,
+        DeleteRecords => answer(context, delete_records::handle).await,
         CreatePartitions => answer(context, topics::create_partitions).await,
         DescribeConfigs => answer(context, configs::describe).await,
         AlterConfigs => answer(context, configs::alter).await,
@@ -179,7 +181,7 @@ pub async fn handle(context: RequestContext) -> Handled {
 
 /// Whether [`handle`] serves the API; what it does not is not announced.
 pub fn is_served(key: ApiKey) -> bool {
-    !matches!(key, ApiKey::FindCoordinator | ApiKey::DeleteRecords)
+    !matches!(key, ApiKey::FindCoordinator)
 }
 
 async fn answer<Q: Request>(mut context: RequestContext, handler: impl AsyncFnOnce(&RequestContext, Q) -> Q::Response) -> Handled {

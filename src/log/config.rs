@@ -5,6 +5,9 @@
 use crate::types::NodeId;
 use std::path::PathBuf;
 
+/// So that what a start replays, and what retention and roll by time wait for, is minutes old at most where nothing is written.
+const IDLE_CHECK_INTERVAL_MS: i64 = 30_000;
+
 /// What every shard's store needs to know. Sizes are bytes and, unless said otherwise, per shard.
 #[derive(Clone, Debug)]
 pub struct LogConfig {
@@ -34,6 +37,10 @@ pub struct LogConfig {
     pub index_maps_max: usize,
     /// `producer.id.expiration.ms`
     pub producer_id_expiration_ms: i64,
+    /// `log.retention.check.interval.ms`
+    pub retention_check_interval_ms: i64,
+    /// How often idle tails are looked for: one that nobody wrote to in between goes to its segment.
+    pub idle_check_interval_ms: i64,
     /// Produce is refused while a log directory has less free space than this plus what the journal holds.
     pub disk_reserve_bytes: u64,
 }
@@ -55,6 +62,8 @@ impl LogConfig {
             open_files_max: 256,
             index_maps_max: 1024,
             producer_id_expiration_ms: 86_400_000,
+            retention_check_interval_ms: 300_000,
+            idle_check_interval_ms: IDLE_CHECK_INTERVAL_MS,
             disk_reserve_bytes: 64 << 20,
         }
     }

@@ -36,6 +36,8 @@ pub struct Expectation<'a> {
     /// The log directory was stopped cleanly: no scan.
     pub clean: bool,
     pub checkpoint: Checkpoint,
+    /// Where a log without segments begins: at its log start offset, or lower, at a batch that the journal has.
+    pub begin: Offset,
     /// What the journal makes of a log that ends here.
     pub reach: &'a dyn Fn(Offset) -> Offset,
     /// All below had been acknowledged.
@@ -163,9 +165,9 @@ impl Loader {
     async fn state(&self, expectation: &Expectation<'_>) -> Result<(State, Option<Offset>, bool), OpenError> {
         let bases = self.offsets_of(SegmentFileKind::Log);
         let Some((&last, sealed)) = bases.split_last() else {
-            let start = expectation.checkpoint.log_start;
-            self.check_end(start, expectation, || "there is no segment".into())?;
-            let state = State::new(vec![Segment::new(start, self.now)], start, start);
+            let begin = expectation.begin;
+            self.check_end(begin, expectation, || "there is no segment".into())?;
+            let state = State::new(vec![Segment::new(begin, self.now)], begin, begin);
             return Ok((state, None, false));
         };
         let mut segments = Vec::with_capacity(bases.len());

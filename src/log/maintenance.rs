@@ -4,7 +4,7 @@ use super::checkpoint::{self, BASE_NAME, Checkpoint};
 use super::dir::LogDir;
 use super::partition::FlushError;
 use super::tasks::for_each;
-use super::{LogStore, PartitionLog, unlinks};
+use super::{LogStore, PartitionLog, idle, retention, unlinks};
 use crate::rt::sync::{QueueReceiver, Semaphore};
 use crate::rt::{self, Queue, fs};
 use std::cell::Cell;
@@ -31,6 +31,8 @@ pub fn start(store: &Rc<LogStore>, flushes: QueueReceiver<Rc<PartitionLog>>) {
         rt::spawn(Queue::Flush, checkpoint_journal(Rc::downgrade(store), Rc::clone(dir)));
         rt::spawn(Queue::Background, watch_health(Rc::downgrade(store), Rc::clone(dir)));
         rt::spawn(Queue::Background, watch_space(Rc::downgrade(store), Rc::clone(dir)));
+        rt::spawn(Queue::Background, retention::run(Rc::downgrade(store), Rc::clone(dir)));
+        rt::spawn(Queue::Flush, idle::run(Rc::downgrade(store), Rc::clone(dir)));
         rt::spawn(Queue::Background, unlinks::run(Rc::downgrade(store), Rc::clone(dir)));
     }
 }
@@ -86,6 +88,15 @@ async fn checkpoint(store: &LogStore, dir: &Rc<LogDir>, low: u64) {
     let logs: Vec<Rc<PartitionLog>> =
         dir.dirty.borrow().values().filter(|log| log.held_frame().is_some_and(|held| held < low)).cloned().collect();
     let (count, bytes) = (logs.len() as u64, logs.iter().map(|log| log.unwritten_bytes()).sum::<u64>());
+    write_out(store, dir, logs).await;
+    // Small writes to many partitions: a longer journal makes them larger.
+    if let Some(journal) = dir.journal.as_ref().filter(|_| count > 1 && bytes / count < dir.config.tail_flush_bytes / 2) {
+        journal.grow();
+    }
+}
+
+/// Makes all that these partitions have durable in segments, and writes the checkpoints.
+pub async fn write_out(store: &LogStore, dir: &Rc<LogDir>, logs: Vec<Rc<PartitionLog>>) {
     let together = logs.len() > SINGLE_SYNCS_MAX;
     for_each(Queue::Flush, logs.clone(), CHECKPOINT_FLUSHES_AT_ONCE, move |log| async move {
         let _ = log.flush(!together).await;
@@ -93,10 +104,6 @@ async fn checkpoint(store: &LogStore, dir: &Rc<LogDir>, low: u64) {
     .await;
     if together {
         sync_together(dir, &logs).await;
-    }
-    // Small writes to many partitions: a longer journal makes them larger.
-    if let Some(journal) = dir.journal.as_ref().filter(|_| count > 1 && bytes / count < dir.config.tail_flush_bytes / 2) {
-        journal.grow();
     }
     if !dir.health.is_offline() {
         write_checkpoints(store, dir).await;

@@ -154,12 +154,9 @@ impl LogStore {
         let dir = &self.dirs[index];
         dir.health.check()?;
         self.delete_predecessor(id, topic).await?;
-        let expectation = Expectation {
-            clean: self.clean[index],
-            checkpoint: self.checkpoints[index].borrow().get(&id).copied().unwrap_or_default(),
-            reach: &|end| end,
-            acknowledged: Offset(0),
-        };
+        let checkpoint = self.checkpoints[index].borrow().get(&id).copied().unwrap_or_default();
+        let expectation =
+            Expectation { clean: self.clean[index], checkpoint, begin: checkpoint.log_start, reach: &|end| end, acknowledged: Offset(0) };
         load(dir, id, topic, config, &expectation).await
     }
 

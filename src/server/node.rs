@@ -62,6 +62,8 @@ fn log_config(config: &BrokerConfig, shard_count: usize) -> LogConfig {
     log.bypass_bytes = config.ringmill.journal_bypass_bytes;
     log.journal_bytes_initial = config.ringmill.journal_initial_bytes;
     log.journal_bytes_max = config.ringmill.journal_max_bytes;
+    log.retention_check_interval_ms = config.log_retention_check_interval_ms;
+    log.producer_id_expiration_ms = config.producer_id_expiration_ms.into();
     let _ = shard_count;
     log
 }

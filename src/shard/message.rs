@@ -1,5 +1,6 @@
 //! What cores say to each other. Plain values: they cross threads.
 
+use super::delete_records::{DeletionAnswer, RecordsDeletion};
 use super::fetch::{FetchRead, PartitionFetched, Watch};
 use super::offsets::{EpochEndAnswer, EpochEndQuery, OffsetAnswer, OffsetQuery};
 use super::produce::{AppendOutcome, PartitionAppend};
@@ -33,6 +34,7 @@ pub enum Request {
     },
     ListOffsets(Vec<OffsetQuery>),
     EpochEnds(Vec<EpochEndQuery>),
+    DeleteRecords(Vec<RecordsDeletion>),
     LogDirs,
     /// Answered when all appends that the sender sent before are in the log.
     Fence,
@@ -80,6 +82,7 @@ pub enum Reply {
     Fetched(Vec<PartitionFetched>),
     Offsets(Vec<OffsetAnswer>),
     EpochEnds(Vec<EpochEndAnswer>),
+    DeletedRecords(Vec<DeletionAnswer>),
     LogDirs(Vec<DirStatus>),
     Load(ShardLoad),
     /// Whether the shard has nothing under way that the move must wait for.

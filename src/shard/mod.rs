@@ -7,6 +7,7 @@
 pub mod budget;
 pub mod calls;
 pub mod connection;
+pub mod delete_records;
 pub mod fetch;
 pub mod fetch_session;
 pub mod message;

@@ -2,6 +2,7 @@
 
 use super::calls::{Calls, MeshEnds, ReplyTo};
 use super::connection::{self, Session};
+use super::delete_records::delete_all;
 use super::fetch::{Watch, data_arrived, read_all};
 use super::message::{Reply, Request};
 use super::offsets::{epoch_ends, list_all};
@@ -83,6 +84,9 @@ impl Desk {
             Request::Fetch(read) => answer(reply_to, async move { Reply::Fetched(read_all(&shard, read).await) }),
             Request::ListOffsets(queries) => answer(reply_to, async move { Reply::Offsets(list_all(&shard, queries).await) }),
             Request::EpochEnds(queries) => answer(reply_to, async move { Reply::EpochEnds(epoch_ends(&shard, &queries).await) }),
+            Request::DeleteRecords(deletions) => {
+                answer(reply_to, async move { Reply::DeletedRecords(delete_all(&shard, deletions).await) });
+            }
             Request::LogDirs => reply_to.send(Reply::LogDirs(shard.logs().dirs())).await,
             Request::AwaitData { watches, at_most } => self.await_data(reply_to, watches, at_most),
             Request::CancelAwait { call } => {

@@ -129,6 +129,20 @@ log_dirs_are_described() {
   case "$described" in *'"size":0,'*) echo "size 0: $described"; return 1 ;; esac
 }
 
+records_are_deleted() {
+  create trimmed
+  seq -f 'line %.0f' 1 100 | tool kafka-console-producer --topic trimmed
+  printf '{"partitions": [{"topic": "trimmed", "partition": 0, "offset": 40}], "version": 1}' > "$work/deletion.json"
+  expect_contains deleted "partition: trimmed-0	low_watermark: 40" "$(tool kafka-delete-records --offset-json-file "$work/deletion.json")"
+  expect_equal beginning "trimmed:0:40" "$(tool kafka-get-offsets --topic trimmed --time earliest)"
+  expect_equal first "line 41" "$(tool kafka-console-consumer --topic trimmed --partition 0 --offset earliest --max-messages 1)"
+  printf '{"partitions": [{"topic": "trimmed", "partition": 0, "offset": 101}], "version": 1}' > "$work/deletion.json"
+  refused "OffsetOutOfRange" tool kafka-delete-records --offset-json-file "$work/deletion.json"
+  create trimmed-compacted --config cleanup.policy=compact
+  printf '{"partitions": [{"topic": "trimmed-compacted", "partition": 0, "offset": -1}], "version": 1}' > "$work/deletion.json"
+  refused "PolicyViolation" tool kafka-delete-records --offset-json-file "$work/deletion.json"
+}
+
 broker_api_versions() {
   local versions
   versions="$(tool kafka-broker-api-versions)"
@@ -188,6 +202,7 @@ test_case "console tools with keys and headers" console_keys_and_headers
 for codec in none gzip snappy lz4 zstd; do test_case "producer-perf-test with codec $codec" producer_perf_test "$codec"; done
 test_case "get-offsets" offsets_are_listed 250000
 test_case "log-dirs" log_dirs_are_described
+test_case "delete-records" records_are_deleted
 test_case "broker-api-versions" broker_api_versions
 test_case "a topic of small segments" rolled_topic
 broker_stop "$broker"

@@ -1,5 +1,6 @@
 import static org.apache.kafka.common.protocol.ApiKeys.API_VERSIONS;
 import static org.apache.kafka.common.protocol.ApiKeys.CREATE_TOPICS;
+import static org.apache.kafka.common.protocol.ApiKeys.DELETE_RECORDS;
 import static org.apache.kafka.common.protocol.ApiKeys.FETCH;
 import static org.apache.kafka.common.protocol.ApiKeys.INIT_PRODUCER_ID;
 import static org.apache.kafka.common.protocol.ApiKeys.LIST_OFFSETS;
@@ -22,7 +23,7 @@ final class DataQuestions {
     private static final long TIME = 1_700_000_000_000L;
     /** The APIs this project declares so far; grows with it. */
     private static final List<String> APIS =
-        List.of("0", "1", "2", "3", "18", "19", "20", "22", "23", "32", "33", "35", "37", "44", "60", "75");
+        List.of("0", "1", "2", "3", "18", "19", "20", "21", "22", "23", "32", "33", "35", "37", "44", "60", "75");
 
     private final Differential both;
 
@@ -41,6 +42,7 @@ final class DataQuestions {
         questions.leaderEpochs();
         questions.producerIds();
         questions.produce();
+        questions.deleteRecords();
     }
 
     private void prepare() throws Exception {
@@ -73,6 +75,65 @@ final class DataQuestions {
                 Thread.sleep(10);
             }
         }
+    }
+
+    private static String deletion(String partitions) {
+        return "{topics: [{name: 'trimmed', partitions: [" + partitions + "]}], timeoutMs: 30000}";
+    }
+
+    private static String deletion(String topic, long offset) {
+        return "{topics: [{name: '" + topic + "', partitions: [{partitionIndex: 0, offset: " + offset + "}]}], timeoutMs: 30000}";
+    }
+
+    /** Log starts that move, and what everything else says of a log that begins later; retention itself is not waited for. */
+    private void deleteRecords() throws Exception {
+        both.prepare(CREATE_TOPICS, 7, """
+            {topics: [
+              {name: 'trimmed', numPartitions: 2, replicationFactor: 1, assignments: [], configs: [{name: 'retention.ms', value: '-1'}]},
+              {name: 'keyed', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [{name: 'cleanup.policy', value: 'compact'}]},
+              {name: 'keyed-and-trimmed', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [
+                {name: 'cleanup.policy', value: 'compact,delete'}, {name: 'retention.ms', value: '-1'}]}],
+             timeoutMs: 30000, validateOnly: false}""");
+        for (String topic : List.of("trimmed", "keyed", "keyed-and-trimmed")) {
+            settle(topic, 0);
+        }
+        settle("trimmed", 1);
+        both.kafka.learnTopicIds();
+        both.ringmill.learnTopicIds();
+        for (String topic : List.of("trimmed", "trimmed", "keyed", "keyed-and-trimmed")) {
+            both.prepare(PRODUCE, 12, produceRequest(topic, 0, -1, records(TIME, 3)));
+        }
+        both.compare("nothing to delete", DELETE_RECORDS, 0, 2, deletion("trimmed", 0));
+        for (long offset : new long[] {-2, Long.MIN_VALUE, 7, Long.MAX_VALUE}) {
+            both.compare("up to " + offset + ", which is not there", DELETE_RECORDS, 0, 2, deletion("trimmed", offset));
+        }
+        both.compare("up to inside a batch", DELETE_RECORDS, 0, 2, deletion("trimmed", 2));
+        both.compare("up to below the log start", DELETE_RECORDS, 0, 2, deletion("trimmed", 1));
+        both.compare("a partition twice, one that is empty and two that are not there", DELETE_RECORDS, 0, 2, deletion(
+            "{partitionIndex: 0, offset: 4}, {partitionIndex: 0, offset: 3}, {partitionIndex: 1, offset: 0}, {partitionIndex: 2, offset: 0}, {partitionIndex: -1, offset: 0}"));
+        both.compare("topics twice, absent, without a name and without partitions", DELETE_RECORDS, 0, 2, """
+            {topics: [{name: 'trimmed', partitions: [{partitionIndex: 0, offset: 4}]}, {name: 'trimmed', partitions: [{partitionIndex: 1, offset: 0}]},
+              {name: 'absent', partitions: [{partitionIndex: 0, offset: 1}]}, {name: '', partitions: [{partitionIndex: 0, offset: 1}]},
+              {name: 'keyed', partitions: []}], timeoutMs: 30000}""");
+        both.compare("no topics", DELETE_RECORDS, 0, 2, "{topics: [], timeoutMs: -1}");
+        both.compare("of a compacted topic", DELETE_RECORDS, 0, 2, deletion("keyed", 1));
+        both.compare("of a compacted topic, more than there is", DELETE_RECORDS, 0, 2, deletion("keyed", 100));
+        both.compare("of a topic with both policies", DELETE_RECORDS, 0, 2, deletion("keyed-and-trimmed", 1));
+        both.compare("of the cluster's metadata", DELETE_RECORDS, 0, 2, deletion("__cluster_metadata", 1));
+        afterDeletion("a log that begins inside a batch");
+        both.compare("up to the high watermark", DELETE_RECORDS, 0, 2, deletion("trimmed", -1));
+        afterDeletion("a log without records");
+    }
+
+    private void afterDeletion(String what) {
+        for (long timestamp : new long[] {-2, -1, -3, -4, 0, TIME, TIME + 2, TIME + 3}) {
+            both.compare(what + ": offset at " + timestamp, LIST_OFFSETS, 8, 10, offsetsRequest("trimmed", 0, timestamp, -1));
+        }
+        for (long offset : new long[] {0, 3, 4, 6, 7}) {
+            both.compare(what + ": fetch from " + offset, FETCH, 4, 18, fetchRequest("trimmed", 0, offset, 100_000, -1, 0, -1));
+        }
+        both.compare(what + ": end of its epoch", OFFSET_FOR_LEADER_EPOCH, 2, 4, """
+            {replicaId: -1, topics: [{topic: 'trimmed', partitions: [{partition: 0, currentLeaderEpoch: -1, leaderEpoch: 0}]}]}""");
     }
 
     private static int error(JsonNode offsets) {

@@ -41,7 +41,13 @@ impl Connection {
 
     /// Takes the next answer off the connection, which must be that of the request with this correlation id.
     pub fn receive<R: Request>(&mut self, version: i16, correlation_id: i32) -> R::Response {
-        let mut answer = self.receive_frame();
+        let size = self.receive_size();
+        self.receive_rest::<R>(size, version, correlation_id)
+    }
+
+    /// The rest of an answer whose size was received.
+    pub fn receive_rest<R: Request>(&mut self, size: usize, version: i16, correlation_id: i32) -> R::Response {
+        let mut answer = self.receive_body(size);
         let header = ResponseHeader::decode(&mut answer, R::Response::header_version(version)).expect("response header");
         assert_eq!(header.correlation_id, correlation_id, "answers come in the order of their requests");
         let response = R::Response::decode(&mut answer, version).expect("response body");
@@ -50,9 +56,19 @@ impl Connection {
     }
 
     pub fn receive_frame(&mut self) -> Bytes {
+        let size = self.receive_size();
+        self.receive_body(size)
+    }
+
+    /// The next frame's size, and no more of it.
+    pub fn receive_size(&mut self) -> usize {
         let mut size = [0; 4];
         self.stream.read_exact(&mut size).expect("an answer");
-        let mut body = vec![0; i32::from_be_bytes(size).try_into().expect("a size that is not negative")];
+        i32::from_be_bytes(size).try_into().expect("a size that is not negative")
+    }
+
+    fn receive_body(&mut self, size: usize) -> Bytes {
+        let mut body = vec![0; size];
         self.stream.read_exact(&mut body).expect("a whole answer");
         Bytes::from(body)
     }

@@ -61,7 +61,7 @@ pub(super) const LOG: &[Definition] = definitions! {
         "Default of topics' segment.jitter.ms; without it log.roll.jitter.hours.";
     Long "log.roll.ms" [] at_least(1) cluster_wide() acts(): "Default of topics' segment.ms; without it log.roll.hours.";
     Int "log.segment.bytes" ["1073741824"] at_least(1048576) cluster_wide() acts(): "Default of topics' segment.bytes.";
-    Long "log.segment.delete.delay.ms" ["60000"] at_least(0) cluster_wide(): "Default of topics' file.delete.delay.ms.";
+    Long "log.segment.delete.delay.ms" ["60000"] at_least(0) cluster_wide() acts(): "Default of topics' file.delete.delay.ms.";
     Int "message.max.bytes" ["1048588"] at_least(0) cluster_wide() acts(): "Default of topics' max.message.bytes.";
     Int "min.insync.replicas" ["1"] at_least(1) cluster_wide() acts():
         "In-sync replicas that must exist for a produce with acks=all to be accepted.";

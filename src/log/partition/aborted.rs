@@ -31,7 +31,8 @@ impl PartitionLog {
                 break;
             }
         }
-        Ok(found)
+        // Retention may have taken an index meanwhile, and with it what the reader must skip.
+        if from < self.log_start() { Err(ReadError::OutOfRange) } else { Ok(found) }
     }
 
     /// The bytes of a segment's index, which is made anew if it is none; empty if there is no file.

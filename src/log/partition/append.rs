@@ -2,10 +2,9 @@
 
 use super::PartitionLog;
 use super::state::TailBatch;
-use crate::log::format::encode_producer_snapshot;
 use crate::log::producer::Verdict;
-use crate::log::segment::Segment;
 use crate::log::{AppendError, TimestampType, TopicLogConfig};
+use crate::rt::random_u64;
 use crate::types::{ErrorCode, LeaderEpoch, Offset, Timestamp};
 use crate::wire::records::{self, BatchHeader, RecordBatch, frame};
 use bytes::{Bytes, BytesMut};
@@ -55,6 +54,14 @@ impl PartitionLog {
         Ok(Appended { first_offset, last_offset: base.plus(-1), log_append_time, log_start_offset: self.log_start(), duplicate: false })
     }
 
+    /// Begins a new segment at the log's end. The active one must hold something.
+    pub(in crate::log) fn roll(&self, now: Timestamp) {
+        let mut state = self.state.borrow_mut();
+        let end = state.log_end;
+        state.roll(end, now, random_u64());
+        self.touched.set(true);
+    }
+
     /// Appends a batch that has its offsets and epoch, as replay finds it in the journal. It must begin at or above the log end.
     pub(in crate::log) fn append_replayed(&self, header: &BatchHeader, batch: Bytes, now: Timestamp) {
         assert!(header.base_offset >= self.log_end(), "replay goes upwards");
@@ -95,11 +102,7 @@ impl PartitionLog {
         let state = &mut *guard;
         let (base, end, size) = (header.base_offset, header.next_offset(), bytes.len());
         if state.active().is_full_for(config, header, size, now) {
-            let snapshot = encode_producer_snapshot(state.producers.to_snapshot());
-            let rolled = state.active();
-            rolled.index_max_timestamp();
-            rolled.snapshot_at_end = Some(snapshot.into());
-            state.segments.push(Segment::new(base, now));
+            state.roll(base, now, random_u64());
         }
         let segment = state.active();
         segment.append(header, size, config.index_interval_bytes);

@@ -90,7 +90,7 @@ impl PartitionLog {
         FlushError::Offline
     }
 
-    async fn writer(&self, base: Offset) -> Result<SegmentWriter, FlushError> {
+    pub(super) async fn writer(&self, base: Offset) -> Result<SegmentWriter, FlushError> {
         if let Some(writer) = self.dir.files.take_writer(&self.key(base)) {
             return Ok(writer);
         }

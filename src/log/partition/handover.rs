@@ -76,6 +76,8 @@ impl PartitionLog {
         state.bypass = Bypass::default();
         self.release(state.hold.take());
         state.journal_end = state.log_end;
+        // Its entry lies before the release entry.
+        state.log_start_durable = state.log_start;
         self.dir.memory.dropped(0, cached_bytes(&state));
         self.dir.dirty.borrow_mut().remove(&self.id);
         self.dir.files.forget_partition(self.id);

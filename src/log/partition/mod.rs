@@ -22,7 +22,7 @@ pub use timestamps::TimestampOffset;
 
 pub(super) use flush::FlushError;
 pub(super) use handover::{Handed, KeepReason};
-pub(super) use removal::{SegmentFacts, SegmentsLock, remove_leftovers};
+pub(super) use removal::{SegmentFacts, remove_leftovers};
 pub(super) use state::State;
 
 use self::bypass::RunSync;
@@ -192,7 +192,7 @@ impl PartitionLog {
         if offset > self.high_watermark() {
             return Err(ErrorCode::OffsetOutOfRange);
         }
-        if offset <= self.log_start() {
+        if offset <= self.durable_log_start() {
             return Ok(());
         }
         if offset > self.state.borrow().durable_end {
@@ -205,25 +205,42 @@ impl PartitionLog {
         }
         let journal = self.dir.journal.as_ref().ok_or(ErrorCode::KafkaStorageError)?;
         let durable = journal.append_control(self.entry(Change::LogStart { offset }));
-        self.raise_log_start(offset);
+        self.move_log_start(offset);
         let hold = durable.await.map_err(|_| ErrorCode::KafkaStorageError)?;
         // The hold stays until a checkpoint has the offset.
         self.dir.log_start_moved(hold);
+        self.note_log_start_durable(offset);
         Ok(())
     }
 
     /// As [`PartitionLog::set_log_start`], for replay.
     pub(super) fn raise_log_start(&self, offset: Offset) {
+        self.move_log_start(offset);
+        self.note_log_start_durable(offset);
+    }
+
+    fn move_log_start(&self, offset: Offset) {
         let mut state = self.state.borrow_mut();
-        let offset = offset.min(state.log_end);
-        if offset > state.log_start {
-            state.log_start = offset;
+        state.log_start = state.log_start.max(offset).min(state.log_end);
+        drop(state);
+        self.advanced.notify();
+    }
+
+    /// Only now may anything that is below leave the disk: a crash would have brought the old log start offset back.
+    fn note_log_start_durable(&self, offset: Offset) {
+        let mut state = self.state.borrow_mut();
+        let offset = offset.min(state.log_start);
+        if offset > state.log_start_durable {
+            state.log_start_durable = offset;
             if state.epochs.truncate_from_start(offset) {
                 self.epochs_changed.set(true);
             }
         }
-        drop(state);
-        self.advanced.notify();
+    }
+
+    /// The log start offset that survives a crash; [`PartitionLog::log_start`] may be on its way to the journal.
+    pub(super) fn durable_log_start(&self) -> Offset {
+        self.state.borrow().log_start_durable
     }
 
     /// Completes when the high watermark next advances, or the log goes offline or is deleted. Listen, look, then await.

@@ -59,6 +59,14 @@ impl PartitionLog {
         state.segments.iter().enumerate().map(facts).collect()
     }
 
+    /// Makes the active segment's file durable if there is none yet, for who takes away all others: the last file says where the log ends.
+    pub(in crate::log) async fn make_active_file(&self, _lock: &SegmentsLock) -> Result<(), FlushError> {
+        let base = self.state.borrow_mut().active().base;
+        let writer = self.writer(base).await?;
+        self.dir.files.put_writer(self.key(base), writer);
+        self.sync_entries().await
+    }
+
     /// Takes sealed segments out of the list and retires their files. Panics if one has left the list already, or if none would be left:
     /// look under the lock. On an error they are out of the list, and the log directory is offline.
     pub(in crate::log) async fn remove_segments(&self, _lock: &SegmentsLock, removed: &[SegmentId]) -> Result<(), FlushError> {

@@ -7,9 +7,10 @@
 
 use super::bypass::Bypass;
 use crate::log::LeaderEpochs;
+use crate::log::format::encode_producer_snapshot;
 use crate::log::producer::ProducerStates;
 use crate::log::segment::{Segment, SegmentId};
-use crate::types::Offset;
+use crate::types::{Offset, Timestamp};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
@@ -30,6 +31,8 @@ pub struct State {
     /// Consecutive; ends at the log end; everything from `written_end` on is here.
     pub tail: VecDeque<TailBatch>,
     pub log_start: Offset,
+    /// The log start offset that survives a crash: what lies between it and `log_start` must not go yet.
+    pub log_start_durable: Offset,
     pub log_end: Offset,
     pub written_end: Offset,
     pub synced_end: Offset,
@@ -52,6 +55,7 @@ impl State {
             segments,
             tail: VecDeque::new(),
             log_start,
+            log_start_durable: log_start,
             log_end,
             written_end: log_end,
             synced_end: log_end,
@@ -74,6 +78,16 @@ impl State {
     /// waits to be sealed.
     pub fn unsealed_base(&self) -> Option<Offset> {
         self.segments.iter().rev().find(|segment| segment.written > 0 && !segment.sealed).map(|segment| segment.base)
+    }
+
+    /// Begins a new segment at `base`, the log's end or above, behind the active one. `jitter`: drawn at random.
+    pub fn roll(&mut self, base: Offset, now: Timestamp, jitter: u64) {
+        let snapshot = encode_producer_snapshot(self.producers.to_snapshot());
+        let rolled = self.active();
+        assert!(rolled.size > 0, "an empty segment is not rolled");
+        rolled.index_max_timestamp();
+        rolled.snapshot_at_end = Some(snapshot.into());
+        self.segments.push(Segment { jitter, ..Segment::new(base, now) });
     }
 
     /// The segment that holds `offset`, or would.

@@ -54,6 +54,13 @@ impl PartitionLog {
         state.segments[first..].iter().map(Segment::id).collect()
     }
 
+    /// The segment's largest timestamp, or when this process made or opened it if its records have none. `None`: it has left the list.
+    pub(in crate::log) async fn newest_timestamp(&self, id: SegmentId) -> Option<Timestamp> {
+        let max = self.max_of_segment(id).await.map(|max| max.timestamp).filter(|max| max.0 >= 0);
+        let opened = self.state.borrow().find(id)?.opened;
+        Some(max.unwrap_or(opened))
+    }
+
     /// As [`Self::largest_of_segment`]; the end of time where the segment cannot be read, so that nothing goes for its age.
     pub(super) async fn max_of_segment(&self, id: SegmentId) -> Option<MaxTimestamp> {
         let unknown = MaxTimestamp { timestamp: Timestamp(i64::MAX), offset: id.base };

@@ -200,7 +200,8 @@ impl Replay {
     async fn finish(self) -> Result<(), OpenError> {
         let logs: Vec<Rc<PartitionLog>> = self.logs.values().flatten().cloned().collect();
         for log in &logs {
-            log.raise_log_start(self.known.summary.partitions[&log.id()].log_start);
+            let checkpointed = self.known.checkpoints.get(&log.id()).map_or(Offset(0), |checkpoint| checkpoint.log_start);
+            log.raise_log_start(self.known.summary.partitions[&log.id()].log_start.max(checkpointed));
         }
         if !maintenance::finish_replayed(&self.dir, &logs).await {
             return Err(self.failed());
@@ -228,7 +229,14 @@ async fn open(dir: &Rc<LogDir>, id: TopicPartitionId, known: &Known) -> Result<R
     let mut checkpoint = known.checkpoints.get(&id).copied().unwrap_or_default();
     // What lies below may be gone, all of it perhaps: then the log begins, and ends, there.
     checkpoint.log_start = checkpoint.log_start.max(found.log_start);
-    let expectation = Expectation { clean: false, checkpoint, reach: &|end| found.reach(end), acknowledged: found.acknowledged };
+    let expectation = Expectation {
+        clean: false,
+        checkpoint,
+        begin: found.begin(checkpoint.log_start),
+        reach: &|end| found.reach(end),
+        acknowledged: found.acknowledged,
+    };
+    // Whatever its configuration: a segment grows at most by what the journal holds, and is rolled by its first append after the start.
     load(dir, id, &found.topic, Rc::new(TopicLogConfig::default()), &expectation).await
 }
 

@@ -24,6 +24,13 @@ pub struct PartitionSummary {
 }
 
 impl PartitionSummary {
+    /// Where a log without segments begins whose log start offset is `log_start`: that may lie inside a batch, so at the first one that the
+    /// entries have without a gap before it.
+    pub fn begin(&self, log_start: Offset) -> Offset {
+        let holds = |(base, end): &&(Offset, Offset)| *base <= log_start && log_start < *end;
+        self.spans.iter().rev().find(holds).map_or(log_start, |(base, _)| *base)
+    }
+
     /// Where a log that ends at `end` ends when the entries are appended as far as they go on from it.
     pub fn reach(&self, end: Offset) -> Offset {
         self.spans.iter().fold(end, |end, (base, next)| if *base <= end { end.max(*next) } else { end })
@@ -100,6 +107,14 @@ mod tests {
         assert_eq!(partition.reach(Offset(5)), Offset(5), "a gap before the first entry");
         assert_eq!(partition.reach(Offset(30)), Offset(40));
         assert_eq!(partition.acknowledged, Offset(25));
+    }
+
+    #[test]
+    fn a_log_whose_start_lies_inside_a_batch_begins_with_the_batch() {
+        let mut summary = Summary::default();
+        [data(10, 20, 10), data(20, 25, 20), data(30, 40, 25)].iter().for_each(|entry| summary.add(entry, 1));
+        let partition = summary.partitions.first_key_value().unwrap().1;
+        assert_eq!([22, 25, 27, 30, 39].map(|start| partition.begin(Offset(start)).0), [10, 25, 27, 30, 30]);
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub struct Segment {
     pub first_timestamp: Option<Timestamp>,
     /// When this process made or opened it.
     pub opened: Timestamp,
+    /// A random number: by how much of `segment.jitter.ms` it is rolled early.
+    pub jitter: u64,
     /// Not the last: complete, without padding, its indexes written.
     pub sealed: bool,
     /// Rolled but not sealed: the producers' snapshot to write beside the next segment.
@@ -86,6 +88,7 @@ impl Segment {
             max_known: true,
             first_timestamp: None,
             opened: now,
+            jitter: 0,
             sealed: false,
             snapshot_at_end: None,
         }
@@ -110,9 +113,16 @@ impl Segment {
             _ => now.0.saturating_sub(self.opened.0),
         };
         self.size + size as u64 > config.segment_bytes.min(i32::MAX as u64)
-            || waited > config.segment_ms.saturating_sub(config.segment_jitter_ms)
+            || waited > self.roll_ms(config)
             || self.index.is_full(config.segment_index_bytes)
             || header.last_offset().0 - self.base.0 > i32::MAX as i64
+    }
+
+    /// `segment.ms`, less a random part of `segment.jitter.ms` (Kafka's way: below both).
+    fn roll_ms(&self, config: &TopicLogConfig) -> i64 {
+        let jitter_max = config.segment_jitter_ms.clamp(0, config.segment_ms.max(0));
+        let jitter = if jitter_max == 0 { 0 } else { self.jitter % jitter_max as u64 };
+        config.segment_ms - jitter as i64
     }
 
     /// Takes a batch of `size` bytes at its end; where it begins. Kafka indexes a batch when more than the interval lies behind the last entry.

@@ -6,6 +6,7 @@ mod handover;
 mod indexes;
 mod real_files;
 mod removal;
+mod retention;
 mod stories;
 
 use super::{LogConfig, LogDirs, LogStore, PartitionLog, Recovered, ShardClosed, Slice, TopicLogConfig, recover};
@@ -33,7 +34,7 @@ pub fn small_config() -> LogConfig {
 }
 
 pub fn small_topic() -> Rc<TopicLogConfig> {
-    Rc::new(TopicLogConfig { segment_bytes: 48 << 10, index_interval_bytes: 1024, ..TopicLogConfig::default() })
+    Rc::new(TopicLogConfig { segment_bytes: 48 << 10, index_interval_bytes: 1024, retention_ms: -1, ..TopicLogConfig::default() })
 }
 
 pub const TOPIC: &str = "orders";

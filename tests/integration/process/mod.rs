@@ -7,5 +7,6 @@ mod many_partitions;
 mod memory;
 mod moves;
 mod refusals;
+mod retention;
 mod storage;
 mod strictness;

@@ -1,5 +1,6 @@
 //! What the outside was told of each partition, and the check that a start kept all of it.
 
+use super::retention::{Allowance, Limits};
 use bytes::Bytes;
 use ringmill::log::PartitionLog;
 use ringmill::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicId};
@@ -32,6 +33,8 @@ pub struct Counts {
     pub deletions: u64,
     pub spoiled: u64,
     pub bypass_runs: u64,
+    /// Starts that found that retention had deleted something.
+    pub retained: u64,
 }
 
 /// A place for a topic of one partition; a deletion makes room for the next generation.
@@ -51,6 +54,8 @@ pub struct Slot {
     /// The log start offset is between what was acknowledged and what was asked for.
     pub log_start_acknowledged: i64,
     pub log_start_asked: i64,
+    /// What retention may have deleted.
+    pub allowance: Allowance,
 }
 
 /// A batch as it must be stored.
@@ -72,7 +77,7 @@ impl Written {
 }
 
 impl Ledger {
-    pub fn new(slot_count: usize, relaxed_one_in: usize) -> Ledger {
+    pub fn new(slot_count: usize, relaxed_one_in: usize, limits: Limits) -> Ledger {
         let slot = |index| Slot {
             index,
             generation: 0,
@@ -83,6 +88,7 @@ impl Ledger {
             floor: 0,
             log_start_acknowledged: 0,
             log_start_asked: 0,
+            allowance: Allowance::new(limits),
         };
         let slots = (0..slot_count).map(slot).collect();
         let contents = Contents { slots, stop: false, opened_count: 0, life: 0, stopped_cleanly: false, counts: Counts::default() };
@@ -115,7 +121,7 @@ impl Slot {
 
     /// The topic is gone for good; the next one of this name is empty.
     pub fn deleted(&mut self) {
-        let (index, generation, durable) = (self.index, self.generation + 1, self.durable);
+        let (index, generation, durable, limits) = (self.index, self.generation + 1, self.durable, self.allowance.limits);
         *self = Slot {
             index,
             generation,
@@ -126,6 +132,7 @@ impl Slot {
             floor: 0,
             log_start_acknowledged: 0,
             log_start_asked: 0,
+            allowance: Allowance::new(limits),
         };
     }
 
@@ -146,7 +153,9 @@ impl Slot {
             let batch = RecordBatch::split_from(&mut records).expect("what the test sent");
             let sent = batch.bytes().clone();
             let batch = batch.stamped(Offset(self.next_offset()), epoch);
+            let size = sent.len();
             self.written.push(Written { batch, sent });
+            self.note_written_size(size);
         }
     }
 
@@ -188,7 +197,9 @@ impl Slot {
         let kept = self.written.partition_point(|w| w.next() <= end);
         let lost = self.written.split_off(kept).len();
         assert_eq!(self.next_offset(), end, "slot {index}: the log ends within a batch");
-        let bounds = self.log_start_acknowledged.min(end)..=self.log_start_asked.min(end);
+        let allowed = self.log_start_asked.max(self.retention_allows());
+        self.recount_sizes();
+        let bounds = self.log_start_acknowledged.min(end)..=allowed.min(end);
         assert!(bounds.contains(&start), "slot {index}: log start offset {start}, not in {bounds:?}");
         (self.log_start_acknowledged, self.log_start_asked, self.floor) = (start, start, end);
         lost

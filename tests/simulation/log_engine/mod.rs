@@ -6,10 +6,12 @@
 mod bursts;
 mod ledger;
 mod process;
+mod retention;
 mod spoil;
 mod traffic;
 
 use ledger::{Counts, Ledger};
+use retention::Limits;
 use ringmill::log::{LogConfig, TopicLogConfig};
 use ringmill::rt::sim::{DiskFaults, Machine, Options, Span, World, for_each_seed};
 use ringmill::types::NodeId;
@@ -28,9 +30,12 @@ struct Story {
     fills_up: bool,
     /// Files beside the segments are spoiled between lives.
     spoils: bool,
+    /// Topics have limits of size and age.
+    retains: bool,
 }
 
-const CRASHES: Story = Story { slot_count: 3, lives: 4, relaxed_one_in: 3, faults: NO_FAULTS, fills_up: false, spoils: false };
+const CRASHES: Story =
+    Story { slot_count: 3, lives: 4, relaxed_one_in: 3, faults: NO_FAULTS, fills_up: false, spoils: false, retains: false };
 const NO_FAULTS: DiskFaults =
     DiskFaults { read_error_one_in: 0, write_error_one_in: 0, sync_error_one_in: 0, stall_one_in: 0, capacity: None };
 
@@ -62,6 +67,8 @@ fn config(world: &World) -> (LogConfig, TopicLogConfig) {
         open_files_max: 6,
         index_maps_max: 4,
         disk_reserve_bytes: 512 << 10,
+        retention_check_interval_ms: 5 + world.random_below(60) as i64,
+        idle_check_interval_ms: 20 + world.random_below(300) as i64,
         ..LogConfig::new((0..dir_count).map(|n| PathBuf::from(format!("/data-{n}"))).collect(), NodeId(1))
     };
     let topic =
@@ -71,8 +78,10 @@ fn config(world: &World) -> (LogConfig, TopicLogConfig) {
 
 fn run(seed: u64, story: &Story) -> Counts {
     let (world, machine) = world(seed);
-    let ledger = Ledger::new(story.slot_count, story.relaxed_one_in);
-    let (config, topic) = config(&world);
+    let (config, mut topic) = config(&world);
+    let limits = if story.retains { Limits::draw(|bound| world.random_below(bound)) } else { Limits::default() };
+    limits.apply(&mut topic);
+    let ledger = Ledger::new(story.slot_count, story.relaxed_one_in, limits);
     for life in 0..story.lives {
         let shard_count = 1 + world.random_below(3) as u16;
         {
@@ -156,6 +165,7 @@ fn run_all(count: u64, story: &Story) -> Counts {
         total.deletions += counts.deletions;
         total.spoiled += counts.spoiled;
         total.bypass_runs += counts.bypass_runs;
+        total.retained += counts.retained;
     });
     let total = total.into_inner().unwrap();
     println!("{total:?}");
@@ -185,6 +195,12 @@ fn a_full_disk_refuses_appends_until_there_is_space_again() {
 fn spoiled_files_beside_the_segments_change_no_answer() {
     let total = run_all(100, &Story { spoils: true, ..CRASHES });
     assert!(total.spoiled > 0, "{total:?}");
+}
+
+#[test]
+fn retention_takes_what_it_may_and_nothing_else_through_crashes() {
+    let total = run_all(300, &Story { retains: true, lives: 5, ..CRASHES });
+    assert!(total.retained > 0 && total.deletions > 0, "{total:?}");
 }
 
 #[test]
