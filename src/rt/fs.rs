@@ -68,10 +68,6 @@ dispatch!(
     sync_dir(path: &Path) -> ()
 );
 dispatch!(
-    /// syncfs: everything written to this file system so far is durable, sizes and names too.
-    sync_filesystem(path: &Path) -> ()
-);
-dispatch!(
     /// A whole small file; fails with `InvalidData` if it is longer than `len_max`.
     read_file(path: &Path, len_max: u64) -> Bytes
 );
@@ -91,6 +87,33 @@ dispatch!(
     /// Locks `path` (made if missing) for this process until the lock is dropped; `WouldBlock` if another process has it.
     lock(path: &Path) -> FileLock
 );
+
+/// A file system that is synced as a whole, again and again. Keep it: the kernel tells each holder once of every failure since it was
+/// opened, also of those that hit what somebody else wrote and was told of.
+pub struct FileSystem(FileSystemKind);
+
+enum FileSystemKind {
+    Uring(uring::fs::FileSystem),
+    Sim(sim::fs::FileSystem),
+}
+
+impl FileSystem {
+    /// The one that holds the directory `path`.
+    pub async fn open(path: &Path) -> io::Result<FileSystem> {
+        Ok(FileSystem(match backend() {
+            Backend::Uring => FileSystemKind::Uring(uring::fs::FileSystem::open(path).await?),
+            Backend::Sim => FileSystemKind::Sim(sim::fs::FileSystem::open(path).await?),
+        }))
+    }
+
+    /// syncfs: everything written to it so far is durable, sizes and names too.
+    pub async fn sync(&self) -> io::Result<()> {
+        match &self.0 {
+            FileSystemKind::Uring(fs) => fs.sync().await,
+            FileSystemKind::Sim(fs) => fs.sync().await,
+        }
+    }
+}
 
 /// Held as long as the lock is wanted; may be kept on another thread.
 pub struct FileLock(#[allow(dead_code, reason = "held, never read")] pub(super) Box<dyn std::any::Any + Send>);

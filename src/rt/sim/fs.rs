@@ -1,10 +1,13 @@
 //! The seam's directories and small files on a simulated disk.
 
+use super::disk::{Disk, Watcher};
 use super::file::File;
+use super::rng::Rng;
 use super::{io::submit, state};
 use crate::rt::fs::{DirEntry, DirFile, FileLock, PlainFile};
 use crate::rt::{AlignedBuffer, OpenOptions};
 use bytes::Bytes;
+use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -57,10 +60,28 @@ pub async fn sync_dir(path: &Path) -> io::Result<()> {
     submit("sync dir", |o| o.disk_sync, move |disk, rng| disk.sync_dir(&path, rng)).await
 }
 
-pub async fn sync_filesystem(_path: &Path) -> io::Result<()> {
-    let machine = state::current().machine;
-    let marks = state::with(|s| s.machines[machine].disk.sync_all_marks());
-    submit("sync all", |o| o.disk_sync, move |disk, rng| disk.sync_all(&marks, rng)).await
+/// See `rt::fs::FileSystem`. A process has its own, which the next one cannot go on with.
+pub struct FileSystem(RefCell<Watcher>);
+
+impl FileSystem {
+    pub async fn open(path: &Path) -> io::Result<FileSystem> {
+        let path = path.to_path_buf();
+        let watcher = submit("open", |o| o.blocking, move |disk, _| disk.watch(&path)).await?;
+        Ok(FileSystem(RefCell::new(watcher)))
+    }
+
+    pub async fn sync(&self) -> io::Result<()> {
+        let machine = state::current().machine;
+        let marks = state::with(|s| s.machines[machine].disk.sync_all_marks());
+        let mut watcher = self.0.borrow().clone();
+        let sync = move |disk: &mut Disk, rng: &mut Rng| {
+            let result = disk.sync_all(&mut watcher, &marks, rng);
+            (result, watcher)
+        };
+        let (result, watcher) = submit("sync all", |o| o.disk_sync, sync).await;
+        *self.0.borrow_mut() = watcher;
+        result
+    }
 }
 
 pub async fn read_file(path: &Path, len_max: u64) -> io::Result<Bytes> {

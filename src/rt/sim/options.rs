@@ -70,6 +70,8 @@ pub struct DiskFaults {
     pub stall_one_in: u32,
     /// ENOSPC beyond this many bytes. `None`: unlimited.
     pub capacity: Option<u64>,
+    /// Read, write and sync errors happen only below this directory of the root (each is a file system of its own). `None`: everywhere.
+    pub only_in: Option<&'static str>,
 }
 
 /// Injected faults of the network between all machines; each probability is "once in n", 0 for never.

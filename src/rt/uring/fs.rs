@@ -11,6 +11,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Runs `work` with an owned copy of the path.
 async fn on_pool<T: Send + 'static>(path: &Path, work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static) -> io::Result<T> {
@@ -78,13 +79,19 @@ pub async fn sync_dir(path: &Path) -> io::Result<()> {
     on_pool(path, |path| File::open(path)?.sync_all()).await
 }
 
-pub async fn sync_filesystem(path: &Path) -> io::Result<()> {
-    on_pool(path, |path| {
-        let file = File::open(path)?;
+/// See `rt::fs::FileSystem`: any descriptor of it.
+pub struct FileSystem(Arc<File>);
+
+impl FileSystem {
+    pub async fn open(path: &Path) -> io::Result<FileSystem> {
+        on_pool(path, |path| Ok(FileSystem(Arc::new(File::open(path)?)))).await
+    }
+
+    pub async fn sync(&self) -> io::Result<()> {
+        let file = Arc::clone(&self.0);
         // SAFETY: a plain call on a descriptor we own.
-        if unsafe { libc::syncfs(file.as_raw_fd()) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-    })
-    .await
+        pool::run(move || if unsafe { libc::syncfs(file.as_raw_fd()) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }).await
+    }
 }
 
 pub async fn read_file(path: &Path, len_max: u64) -> io::Result<Bytes> {

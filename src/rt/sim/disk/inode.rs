@@ -18,6 +18,8 @@ pub struct Inode {
     next_sequence: u64,
     /// A failed sync dropped changes: reads see what no sync will save.
     diverged: bool,
+    /// That sync was not of this file: the next one of it says so, once, as Linux does.
+    unreported: bool,
 }
 
 struct Pending {
@@ -165,6 +167,17 @@ impl Inode {
         }
     }
 
+    /// A sync of the whole file system that began at `mark` fails for this file.
+    pub fn sync_all_failed(&mut self, mark: u64, rng: &mut Rng) {
+        self.sync_failed(mark, rng);
+        self.unreported |= self.diverged;
+    }
+
+    /// Whether a sync of this file must fail for what an earlier one of the file system lost. Asked once.
+    pub fn take_unreported(&mut self) -> bool {
+        std::mem::take(&mut self.unreported)
+    }
+
     /// The power fails: the file becomes its durable version with any part of what was pending.
     pub fn crash(&mut self, rng: &mut Rng) {
         let (data_mood, size_mood) = (Mood::draw(rng), Mood::draw(rng));
@@ -183,7 +196,7 @@ impl Inode {
         self.durable.cut(self.durable_size);
         self.visible = self.durable.clone();
         self.size = self.durable_size;
-        self.diverged = false;
+        (self.diverged, self.unreported) = (false, false);
     }
 
     fn push(&mut self, change: Change) {

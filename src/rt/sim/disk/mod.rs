@@ -2,6 +2,8 @@
 //!
 //! Promised after a crash: data and sizes by `sync` and durable writes, names by `sync_dir`, all by `sync_all`. Not promised:
 //! any 512-byte sector, size or name beyond that, each kept or lost by itself. A killed process loses nothing that completed.
+//! Each directory of the root is a file system of its own. A sync that fails drops what it was to save, and is reported as Linux reports
+//! it: to whoever asked, once more to each [`Watcher`] of the file system, and a failed `sync_all` to the next `sync` of each file it hit.
 
 mod content;
 mod inode;
@@ -32,8 +34,24 @@ pub struct Disk {
     /// Handles of an earlier process mean nothing.
     incarnation: u32,
     pages_used: u64,
+    /// By file system: failed syncs so far, and whether somebody was told of the last.
+    errors: BTreeMap<String, SyncErrors>,
     pub alignment: usize,
     pub faults: DiskFaults,
+}
+
+#[derive(Clone, Copy, Default)]
+struct SyncErrors {
+    count: u64,
+    reported: bool,
+}
+
+/// Somebody who syncs a file system again and again, and is told of every failure since he began.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Watcher {
+    file_system: String,
+    /// Failed syncs that he knows of.
+    seen: u64,
 }
 
 struct Node {
@@ -41,6 +59,8 @@ struct Node {
     handles: u32,
     /// Has a name.
     linked: bool,
+    /// The directory of the root that it was made in; empty for the root.
+    file_system: String,
 }
 
 enum Kind {
@@ -72,7 +92,7 @@ fn not_found() -> io::Error {
 
 impl Disk {
     pub fn new(alignment: usize) -> Disk {
-        let root = Node { kind: Kind::Directory(Directory::default()), handles: 0, linked: true };
+        let root = Node { kind: Kind::Directory(Directory::default()), handles: 0, linked: true, file_system: String::new() };
         Disk {
             nodes: BTreeMap::from([(ROOT, root)]),
             next_node: ROOT + 1,
@@ -81,6 +101,7 @@ impl Disk {
             locks: BTreeSet::new(),
             incarnation: 0,
             pages_used: 0,
+            errors: BTreeMap::new(),
             alignment,
             faults: DiskFaults::default(),
         }
@@ -124,7 +145,7 @@ impl Disk {
     }
 
     pub fn read(&mut self, handle: Handle, offset: u64, len: usize, rng: &mut Rng) -> io::Result<Vec<u8>> {
-        if rng.one_in(self.faults.read_error_one_in) {
+        if rng.one_in(self.faults_of(handle.node).read_error_one_in) {
             return Err(eio());
         }
         Ok(self.file(handle)?.read(offset, len))
@@ -143,7 +164,7 @@ impl Disk {
 
     pub fn end_write(&mut self, id: u64, rng: &mut Rng) -> io::Result<()> {
         let Some(write) = self.writes.remove(&id) else { return Err(eio()) };
-        let fails = rng.one_in(self.faults.write_error_one_in);
+        let fails = rng.one_in(self.faults_of(write.node).write_error_one_in);
         let Ok(file) = self.inode(write.node) else { return Err(eio()) };
         let (before, wanted) = (file.page_count(), file.missing_pages(write.offset, write.bytes.len() as u64));
         self.check_space(wanted)?;
@@ -163,14 +184,17 @@ impl Disk {
     }
 
     pub fn sync(&mut self, handle: Handle, mark: u64, rng: &mut Rng) -> io::Result<()> {
-        let fails = rng.one_in(self.faults.sync_error_one_in);
+        let fails = rng.one_in(self.faults_of(handle.node).sync_error_one_in);
         let file = self.file(handle)?;
         if fails {
             file.sync_failed(mark, rng);
+            let file_system = self.nodes[&handle.node].file_system.clone();
+            self.note_error(&file_system, false);
             return Err(eio());
         }
+        let unreported = file.take_unreported();
         file.sync(mark);
-        Ok(())
+        if unreported { Err(eio()) } else { Ok(()) }
     }
 
     pub fn allocate(&mut self, handle: Handle, offset: u64, len: u64) -> io::Result<()> {
@@ -272,7 +296,8 @@ impl Disk {
     }
 
     pub fn sync_dir(&mut self, path: &Path, rng: &mut Rng) -> io::Result<()> {
-        if rng.one_in(self.faults.sync_error_one_in) {
+        let node = self.look_up(path)?;
+        if rng.one_in(self.faults_of(node).sync_error_one_in) {
             return Err(eio());
         }
         self.directory(path)?.sync();
@@ -280,18 +305,42 @@ impl Disk {
         Ok(())
     }
 
-    /// Everything that was written before this began (`marks`, see [`Disk::sync_all_marks`]) becomes durable.
-    pub fn sync_all(&mut self, marks: &BTreeMap<NodeId, u64>, rng: &mut Rng) -> io::Result<()> {
-        let fails = rng.one_in(self.faults.sync_error_one_in);
+    /// Watches the file system that holds `path`. What failed before and was told nobody, this one is told.
+    pub fn watch(&mut self, path: &Path) -> io::Result<Watcher> {
+        let node = self.look_up(path)?;
+        let file_system = self.nodes[&node].file_system.clone();
+        let errors = self.errors.get(&file_system).copied().unwrap_or_default();
+        let seen = if errors.reported { errors.count } else { errors.count.saturating_sub(1) };
+        Ok(Watcher { file_system, seen })
+    }
+
+    fn note_error(&mut self, file_system: &str, reported: bool) {
+        let errors = self.errors.entry(file_system.to_owned()).or_default();
+        *errors = SyncErrors { count: errors.count + 1, reported };
+    }
+
+    /// Everything in the watcher's file system that was written before this began (`marks`, see [`Disk::sync_all_marks`]) becomes durable.
+    /// Fails, too, if a sync failed since the watcher was last told.
+    pub fn sync_all(&mut self, watcher: &mut Watcher, marks: &BTreeMap<NodeId, u64>, rng: &mut Rng) -> io::Result<()> {
+        let fails = rng.one_in(self.faults_in(&watcher.file_system).sync_error_one_in);
         for (id, node) in &mut self.nodes {
+            if !node.file_system.is_empty() && node.file_system != watcher.file_system {
+                continue;
+            }
             match &mut node.kind {
-                Kind::File(file) if fails => file.sync_failed(marks.get(id).copied().unwrap_or(0), rng),
+                Kind::File(file) if fails => file.sync_all_failed(marks.get(id).copied().unwrap_or(0), rng),
                 Kind::File(file) => file.sync(marks.get(id).copied().unwrap_or(0)),
                 Kind::Directory(directory) => directory.sync(),
             }
         }
         self.forget_unreachable();
-        if fails { Err(eio()) } else { Ok(()) }
+        if fails {
+            self.note_error(&watcher.file_system, true);
+        }
+        let errors = self.errors.entry(watcher.file_system.clone()).or_default();
+        let told = errors.count > watcher.seen;
+        (errors.reported, watcher.seen) = (true, errors.count);
+        if told { Err(eio()) } else { Ok(()) }
     }
 
     pub fn sync_all_marks(&self) -> BTreeMap<NodeId, u64> {
@@ -357,6 +406,7 @@ impl Disk {
                 Kind::Directory(directory) => directory.crash(rng),
             }
         }
+        self.errors.clear();
         self.end_process();
     }
 
@@ -379,6 +429,17 @@ impl Disk {
 
     // ---- within --------------------------------------------------------------------------------------------------------
 
+    fn faults_of(&self, node: NodeId) -> DiskFaults {
+        self.nodes.get(&node).map_or(DiskFaults::default(), |node| self.faults_in(&node.file_system))
+    }
+
+    fn faults_in(&self, file_system: &str) -> DiskFaults {
+        match self.faults.only_in {
+            Some(only) if only != file_system => DiskFaults::default(),
+            _ => self.faults,
+        }
+    }
+
     fn check_space(&self, wanted_pages: u64) -> io::Result<()> {
         match self.faults.capacity {
             Some(_) if wanted_pages * PAGE as u64 > self.free_space() => Err(io::Error::from_raw_os_error(libc::ENOSPC)),
@@ -391,7 +452,8 @@ impl Disk {
         let node = self.next_node;
         self.directory(&parent)?.insert(&name, node);
         self.next_node += 1;
-        self.nodes.insert(node, Node { kind, handles: 0, linked: true });
+        let file_system = names_of(path)?.into_iter().next().unwrap_or_default();
+        self.nodes.insert(node, Node { kind, handles: 0, linked: true, file_system });
         Ok(node)
     }
 
@@ -403,7 +465,7 @@ impl Disk {
     }
 
     fn free_if_unused(&mut self, id: NodeId) {
-        if let Some(Node { kind: Kind::File(file), handles: 0, linked: false }) = self.nodes.get(&id) {
+        if let Some(Node { kind: Kind::File(file), handles: 0, linked: false, .. }) = self.nodes.get(&id) {
             self.pages_used -= file.page_count();
         }
     }

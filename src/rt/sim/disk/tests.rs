@@ -245,7 +245,8 @@ fn a_directory_that_is_lost_takes_all_in_it_along_and_sync_all_saves_everything(
             disk.sync_dir("/dir/sub".as_ref(), rng).unwrap();
             if all_synced {
                 let marks = disk.sync_all_marks();
-                disk.sync_all(&marks, rng).unwrap();
+                let mut watcher = disk.watch("/dir".as_ref()).unwrap();
+                disk.sync_all(&mut watcher, &marks, rng).unwrap();
             }
             disk.crash(rng);
             contents(&mut disk, "/dir/sub/file", rng).is_some()
@@ -284,6 +285,43 @@ fn after_a_failed_sync_a_later_one_succeeds_without_the_data() {
         sector_values(&contents(&mut disk, FILE, rng).unwrap())
     });
     assert_eq!(seen.into_keys().collect::<Vec<_>>(), [vec![1], vec![2]]);
+}
+
+#[test]
+fn a_failed_sync_of_the_file_system_is_told_to_every_watcher_and_at_the_next_sync_of_the_file() {
+    let rng = &mut Rng::new(1);
+    let (mut disk, handle) = disk_with_file(512, rng);
+    let (mut one, mut other) = (disk.watch("/dir".as_ref()).unwrap(), disk.watch("/dir".as_ref()).unwrap());
+    let sync_all = |disk: &mut Disk, watcher: &mut Watcher, rng: &mut Rng| {
+        let marks = disk.sync_all_marks();
+        disk.sync_all(watcher, &marks, rng).is_ok()
+    };
+    write(&mut disk, handle, 0, &[2; 512], rng);
+    disk.faults.sync_error_one_in = 1;
+    assert!(!sync_all(&mut disk, &mut one, rng));
+    disk.faults = DiskFaults::default();
+    let mut late = disk.watch("/dir".as_ref()).unwrap();
+    assert!(sync_all(&mut disk, &mut late, rng), "it was told before");
+    assert!(sync_all(&mut disk, &mut one, rng), "told once");
+    assert!(!sync_all(&mut disk, &mut other, rng));
+    let mark = disk.sync_mark(handle);
+    assert!(disk.sync(handle, mark, rng).is_err());
+    let mark = disk.sync_mark(handle);
+    assert!(disk.sync(handle, mark, rng).is_ok());
+}
+
+#[test]
+fn errors_of_one_file_system_leave_the_others_alone() {
+    let rng = &mut Rng::new(1);
+    let (mut disk, handle) = disk_with_file(512, rng);
+    disk.create_dir("/other".as_ref()).unwrap();
+    let other = disk.open("/other/file".as_ref(), true).unwrap();
+    write(&mut disk, handle, 0, &[2; 512], rng);
+    write(&mut disk, other, 0, &[2; 512], rng);
+    disk.faults = DiskFaults { sync_error_one_in: 1, only_in: Some("other"), ..DiskFaults::default() };
+    let (mark, other_mark) = (disk.sync_mark(handle), disk.sync_mark(other));
+    assert!(disk.sync(handle, mark, rng).is_ok());
+    assert!(disk.sync(other, other_mark, rng).is_err());
 }
 
 #[test]
