@@ -13,7 +13,7 @@ use super::raft_node::RaftNode;
 use super::record::{Record, decode_batch, encode_batch};
 use super::request::{ControllerReply, ControllerRequest, ControllerResponse};
 use crate::config::BrokerConfig;
-use crate::rt::sync::{OneshotSender, QueueReceiver, QueueSender};
+use crate::rt::sync::{Event, OneshotSender, QueueReceiver, QueueSender};
 use crate::rt::{random_u64, yield_if_needed};
 use crate::types::ErrorCode;
 use std::cell::{Cell, RefCell};
@@ -39,6 +39,7 @@ pub struct Published {
     pub subscribers: RefCell<Vec<QueueSender<Publication>>>,
     /// The log failed: nothing more can be changed.
     pub is_failed: Cell<bool>,
+    pub failed: Event,
 }
 
 /// A request and where its answer goes.
@@ -219,6 +220,7 @@ impl Driver {
     fn fail(&mut self, error: &io::Error) {
         tracing::error!(%error, "the metadata log failed: no topic and no config can be changed until a restart");
         self.published.is_failed.set(true);
+        self.published.failed.notify();
         let version = self.published.image.borrow().version();
         for parked in self.parked.drain(..) {
             let response = parked.response.refused(ErrorCode::KafkaStorageError);

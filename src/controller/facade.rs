@@ -13,7 +13,7 @@ use super::raft_node::{RaftNode, raft_id};
 use super::record::{ClusterRecord, FeatureLevelRecord, Record, decode_batch};
 use super::request::{ControllerReply, ControllerRequest};
 use crate::config::BrokerConfig;
-use crate::rt::sync::{QueueReceiver, QueueSender, oneshot, queue};
+use crate::rt::sync::{Event, QueueReceiver, QueueSender, oneshot, queue};
 use crate::rt::{Queue, random_u64, spawn};
 use crate::types::{ErrorCode, ShardId, TopicId, TopicPartitionId};
 use std::path::Path;
@@ -112,6 +112,17 @@ impl Controller {
         self.published.is_failed.get()
     }
 
+    /// Completes when the log has failed.
+    pub async fn failed(&self) {
+        loop {
+            let failed = self.published.failed.listen();
+            if self.is_failed() {
+                return;
+            }
+            failed.await;
+        }
+    }
+
     /// The newest image, as a change from nothing, and the stream of all later ones, in order. An image is in the stream before
     /// any reply that depends on it is given.
     pub fn subscribe(&self) -> (Publication, QueueReceiver<Publication>) {
@@ -131,6 +142,7 @@ impl Published {
             placement: Arc::new(placement).into(),
             subscribers: Vec::new().into(),
             is_failed: false.into(),
+            failed: Event::default(),
         }
     }
 }

@@ -114,9 +114,7 @@ impl MetadataLog {
             return Ok((log, read.recovered));
         };
         let file = open_file(&path, false).await?;
-        // What follows the frames goes, so that nothing of a torn one can come back behind a shorter one.
-        file.truncate(len).await.map_err(|error| io_error(&path, error))?;
-        file.sync().await.map_err(|error| io_error(&path, error))?;
+        rewrite(&file, len).await.map_err(|error| io_error(&path, error))?;
         let next_sequence = read.next_sequence;
         let log = MetadataLog { dir: dir.to_owned(), origin, file, path, position: len, allocated: len, next_sequence, vote };
         Ok((log, read.recovered))
@@ -223,6 +221,24 @@ fn log_path(dir: &Path, index: u64) -> PathBuf {
 async fn open_file(path: &Path, create: bool) -> Result<File, OpenError> {
     let options = OpenOptions { write: true, create, direct: false, durable: true };
     File::open(path, options).await.map_err(|error| io_error(path, error))
+}
+
+/// Makes the first `len` bytes of the file durable by writing them again: after a write that failed, its frame may be what only the page cache
+/// has, and no sync writes what the kernel takes for written. What follows goes, so that nothing of a torn frame can come back
+/// behind a shorter one.
+async fn rewrite(file: &File, len: u64) -> io::Result<()> {
+    let mut at = 0;
+    while at < len {
+        let piece = file.read_at(at, (len - at).min(ALLOCATION_LEN) as usize).await?;
+        if piece.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let mut buffer = AlignedBuffer::with_capacity(piece.len());
+        buffer.extend_from_slice(&piece);
+        at += file.write_at(at, buffer).await?.len() as u64;
+    }
+    file.truncate(len).await?;
+    file.sync().await
 }
 
 /// Durable when it returns, so that what is removed one after the other comes back, if at all, without a gap.
