@@ -2,7 +2,8 @@
 
 use super::RequestContext;
 use crate::controller::{BrokerImage, MetadataImage, PartitionImage, TopicImage};
-use crate::types::{ErrorCode, NodeId};
+use crate::shard::Shard;
+use crate::types::{ErrorCode, NodeId, TopicPartitionId};
 use crate::wire::Str;
 
 /// Every operation on a topic, as bits: what a client may do where there is no authorizer.
@@ -43,15 +44,25 @@ fn address(broker: &BrokerImage, listener: &str) -> Option<Address> {
     })
 }
 
-/// A partition without a leader is LEADER_NOT_AVAILABLE.
-pub fn partition_error(partition: &PartitionImage) -> ErrorCode {
-    if partition.leader.0 < 0 { ErrorCode::LeaderNotAvailable } else { ErrorCode::None }
+/// Who leads a partition, if anybody can.
+pub struct Leadership {
+    /// LEADER_NOT_AVAILABLE without a leader.
+    pub error: ErrorCode,
+    /// -1: nobody.
+    pub leader: NodeId,
+    pub offline_replicas: Vec<NodeId>,
 }
 
-/// Replicas whose broker is not registered or fenced.
-pub fn offline_replicas(image: &MetadataImage, partition: &PartitionImage) -> Vec<NodeId> {
-    let online = |id: &NodeId| image.broker(*id).is_some_and(|b| !b.fenced);
-    partition.replicas.iter().filter(|id| !online(id)).copied().collect()
+/// Replicas are offline whose broker is not registered, fenced, or, as far as this one is concerned, has lost the log directory.
+pub fn leadership(shard: &Shard, image: &MetadataImage, id: TopicPartitionId, partition: &PartitionImage) -> Leadership {
+    let lost_here = shard.is_unavailable(id);
+    let online = |node: &NodeId| image.broker(*node).is_some_and(|b| !b.fenced) && !(lost_here && *node == shard.node_id());
+    let leader = if lost_here && partition.leader == shard.node_id() { NodeId(-1) } else { partition.leader };
+    Leadership {
+        error: if leader.0 < 0 { ErrorCode::LeaderNotAvailable } else { ErrorCode::None },
+        leader,
+        offline_replicas: partition.replicas.iter().filter(|node| !online(node)).copied().collect(),
+    }
 }
 
 /// A topic's name as a wire string.

@@ -7,16 +7,17 @@
 use super::RequestContext;
 use super::cluster::{self, name_of};
 use crate::controller::{ControllerRequest, ControllerResponse, MetadataImage, TopicImage, is_internal_topic};
+use crate::shard::Shard;
 use crate::types::{ErrorCode, HashSet, TopicId, check_topic_name};
 use crate::wire::Str;
 use crate::wire::api::metadata::*;
 use std::sync::Arc;
 
 pub async fn handle(context: &RequestContext, request: MetadataRequest) -> MetadataResponse {
-    let version = context.version();
+    let (version, shard) = (context.version(), &*context.shard);
     let topics = match &request.topics {
         Some(topics) if !(version == 0 && topics.is_empty()) => topics,
-        _ => return respond(context, &request, |image| image.topics().map(|t| topic_answer(image, t)).collect()),
+        _ => return respond(context, &request, |image| image.topics().map(|t| topic_answer(shard, image, t)).collect()),
     };
     if version < 12 && topics.iter().any(|t| t.name.is_none() || t.topic_id != TopicId::ZERO) {
         return refuse(context, topics);
@@ -24,14 +25,14 @@ pub async fn handle(context: &RequestContext, request: MetadataRequest) -> Metad
     let by_id = topics.iter().any(|t| t.topic_id != TopicId::ZERO);
     if by_id {
         return respond(context, &request, |image| {
-            topics.iter().filter(|t| t.topic_id != TopicId::ZERO).map(|t| by_topic_id(image, t.topic_id)).collect()
+            topics.iter().filter(|t| t.topic_id != TopicId::ZERO).map(|t| by_topic_id(shard, image, t.topic_id)).collect()
         });
     }
     let mut seen = HashSet::default();
     let names: Vec<Str> = topics.iter().filter_map(|t| t.name.clone()).filter(|n| seen.insert(n.clone())).collect();
     let create = request.allow_auto_topic_creation && context.shard.config.auto_create_topics_enable;
     let failed = if create { create_missing(context, &names).await } else { Vec::new() };
-    respond(context, &request, |image| names.iter().map(|name| by_name(image, name, &failed)).collect())
+    respond(context, &request, |image| names.iter().map(|name| by_name(shard, image, name, &failed)).collect())
 }
 
 /// Creates the topics that are not there; returns those that could not be, with the reason.
@@ -48,9 +49,9 @@ async fn create_missing(context: &RequestContext, names: &[Str]) -> Vec<(Str, Er
     }
 }
 
-fn by_name(image: &MetadataImage, name: &Str, failed: &[(Str, ErrorCode)]) -> MetadataResponseTopic {
+fn by_name(shard: &Shard, image: &MetadataImage, name: &Str, failed: &[(Str, ErrorCode)]) -> MetadataResponseTopic {
     if let Some(topic) = image.topic_by_name(name) {
-        return topic_answer(image, topic);
+        return topic_answer(shard, image, topic);
     }
     let error = if check_topic_name(name).is_err() {
         ErrorCode::InvalidTopicException
@@ -62,22 +63,25 @@ fn by_name(image: &MetadataImage, name: &Str, failed: &[(Str, ErrorCode)]) -> Me
     MetadataResponseTopic { error_code: error, name: Some(name.clone()), is_internal: is_internal_topic(name), ..Default::default() }
 }
 
-fn by_topic_id(image: &MetadataImage, id: TopicId) -> MetadataResponseTopic {
+fn by_topic_id(shard: &Shard, image: &MetadataImage, id: TopicId) -> MetadataResponseTopic {
     match image.topic(id) {
-        Some(topic) => topic_answer(image, topic),
+        Some(topic) => topic_answer(shard, image, topic),
         None => MetadataResponseTopic { error_code: ErrorCode::UnknownTopicId, topic_id: id, ..Default::default() },
     }
 }
 
-fn topic_answer(image: &MetadataImage, topic: &Arc<TopicImage>) -> MetadataResponseTopic {
-    let partitions = topic.partition_ids().zip(&topic.partitions).map(|(id, partition)| MetadataResponsePartition {
-        error_code: cluster::partition_error(partition),
-        partition_index: id.partition,
-        leader_id: partition.leader,
-        leader_epoch: partition.leader_epoch,
-        replica_nodes: partition.replicas.clone(),
-        isr_nodes: partition.isr.clone(),
-        offline_replicas: cluster::offline_replicas(image, partition),
+fn topic_answer(shard: &Shard, image: &MetadataImage, topic: &Arc<TopicImage>) -> MetadataResponseTopic {
+    let partitions = topic.partition_ids().zip(&topic.partitions).map(|(id, partition)| {
+        let leadership = cluster::leadership(shard, image, id, partition);
+        MetadataResponsePartition {
+            error_code: leadership.error,
+            partition_index: id.partition,
+            leader_id: leadership.leader,
+            leader_epoch: partition.leader_epoch,
+            replica_nodes: partition.replicas.clone(),
+            isr_nodes: partition.isr.clone(),
+            offline_replicas: leadership.offline_replicas,
+        }
     });
     MetadataResponseTopic {
         error_code: ErrorCode::None,

@@ -63,6 +63,8 @@ pub struct RingmillConfig {
     pub balance_interval: Option<Duration>,
     /// From so many bytes on, a partition's batches go straight to its segment.
     pub journal_bypass_bytes: u64,
+    /// Free space of a log directory below which, data not yet in segments added, produce is refused.
+    pub disk_reserve_bytes: u64,
     /// Size of a new journal ring, per shard and log directory.
     pub journal_initial_bytes: u64,
     /// What a journal ring may grow to.
@@ -154,6 +156,7 @@ impl RingmillConfig {
                 .boolean("ringmill.balance.enable")
                 .then(|| Duration::from_millis(read.long("ringmill.balance.interval.ms") as u64)),
             journal_bypass_bytes: read.long("ringmill.journal.bypass.bytes") as u64,
+            disk_reserve_bytes: read.long("ringmill.disk.reserve.bytes") as u64,
             journal_initial_bytes: read.long("ringmill.journal.initial.bytes") as u64,
             journal_max_bytes: read.long("ringmill.journal.max.bytes") as u64,
             memory_bytes: read.long("ringmill.memory.bytes") as u64,

@@ -140,3 +140,9 @@ pub const MOVE_DRAIN_MAX: Duration = Duration::from_secs(1);
 /// Partitions that a shard proposes for a move, those with the most bytes: the one that levels two cores is among them, or none is
 /// worth a move.
 pub const BALANCE_CANDIDATES_MAX: usize = 64;
+
+/// A partition that could not be opened for lack of space is tried again this often: space comes back when topics are deleted, at most within seconds.
+pub const OPEN_RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long the stop may take that follows the failure of the metadata's log directory: what works of it is quick, and a dead disk may hang for ever.
+pub const FAILED_STOP_MAX: Duration = Duration::from_secs(5);

@@ -62,11 +62,11 @@ impl fmt::Display for HandedBack {
 pub async fn hand_back(config: BrokerConfig) -> Result<HandedBack, KafkaError> {
     let log_config = LogConfig::new(config.log_dirs.clone(), config.node_id);
     let broker = |error: &dyn fmt::Display| KafkaError::Broker(error.to_string());
-    let locked = LockedDirs::lock(&log_config).await.map_err(|error| broker(&error))?;
+    let locked = LockedDirs::lock(&log_config).await.and_then(LockedDirs::whole).map_err(|error| broker(&error))?;
     if finish_hand_back(&config.log_dirs).await? {
         return Ok(HandedBack { topics: 0, partitions: 0, snapshot: None });
     }
-    let properties: Vec<_> = config.log_dirs.iter().cloned().zip(locked.properties().iter().cloned()).collect();
+    let properties = locked.properties();
     check_is_ours(&properties, &config).await?;
     let dirs = locked.open(&log_config).await.map_err(|error| broker(&error))?;
     let Stopped { image, directories, closed } = stop_cleanly(config.clone(), &log_config, dirs.info(), &properties).await?;

@@ -49,8 +49,7 @@ async fn start() -> Result<Broker, KafkaError> {
     let config = log_config();
     let locked = LockedDirs::lock(&config).await.unwrap();
     finish_hand_back(&config.log_dirs).await?;
-    let dirs: Vec<_> = config.log_dirs.iter().cloned().zip(locked.properties().iter().cloned()).collect();
-    let takeover = inspect(&dirs, NODE).await?;
+    let takeover = inspect(&locked.properties(), NODE).await?;
     let dirs = locked.open(&config).await.unwrap();
     let controller_config = ControllerConfig {
         broker: Rc::new(self::config()),
@@ -174,7 +173,7 @@ async fn write_kafkas_directory(clean: bool) {
         fs::write_file(&root.join(name), &contents).await.unwrap();
     }
     fs::sync_dir(root).await.unwrap();
-    fs::sync_filesystem(root).await.unwrap();
+    fs::FileSystem::open(root).await.unwrap().sync().await.unwrap();
 }
 
 fn crash_some_times(world: &World, machine: Machine, mut begin: impl FnMut() -> LocalFuture<()>) {

@@ -41,7 +41,7 @@ pub struct LogConfig {
     pub retention_check_interval_ms: i64,
     /// How often idle tails are looked for: one that nobody wrote to in between goes to its segment.
     pub idle_check_interval_ms: i64,
-    /// Produce is refused while a log directory has less free space than this plus what the journal holds.
+    /// `ringmill.disk.reserve.bytes`: appends are refused while a log directory has less free space than this and all that is in no segment yet.
     pub disk_reserve_bytes: u64,
 }
 

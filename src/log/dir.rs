@@ -4,12 +4,15 @@ use super::health::DirHealth;
 use super::journal::Journal;
 use super::memory::MemoryBudget;
 use super::segment::files::Files;
+use super::space::Space;
 use super::unlinks::Unlinks;
 use super::{LogConfig, PartitionLog};
+use crate::rt::fs::{self, FileSystem};
 use crate::rt::sync::{QueueSender, Semaphore};
 use crate::types::{PartitionIndex, TopicPartitionId};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -17,7 +20,10 @@ const REBUILDS_AT_ONCE: u64 = 2;
 
 pub struct LogDir {
     pub health: Rc<DirHealth>,
-    /// `None` while journals are replayed: then only segments make anything durable.
+    /// `None` if it was offline from the start.
+    file_system: Option<FileSystem>,
+    pub space: Space,
+    /// `None` while journals are replayed: then only segments make anything durable. `None` also if it was offline from the start.
     pub journal: Option<Rc<Journal>>,
     pub files: Rc<Files>,
     pub memory: Rc<MemoryBudget>,
@@ -30,6 +36,8 @@ pub struct LogDir {
     pub unlinks: Unlinks,
     /// Turns to make a segment's indexes anew: however many are wrong, the disk is left to others.
     pub rebuilds: Semaphore,
+    /// Held by who writes its checkpoint file: a stop may come while one is written.
+    pub checkpointing: Semaphore,
     /// Journal frames with log start offsets that no checkpoint has yet.
     log_start_holds: RefCell<Vec<u64>>,
 }
@@ -37,22 +45,52 @@ pub struct LogDir {
 impl LogDir {
     pub fn new(
         health: Rc<DirHealth>,
+        (file_system, space): (Option<FileSystem>, Space),
         journal: Option<Rc<Journal>>,
         shared: (Rc<Files>, Rc<MemoryBudget>, Rc<LogConfig>),
         flushes: QueueSender<Rc<PartitionLog>>,
     ) -> LogDir {
         let (files, memory, config) = shared;
+        let (dirty, unlinks, log_start_holds) = (RefCell::default(), Unlinks::default(), RefCell::default());
+        let (rebuilds, checkpointing) = (Semaphore::new(REBUILDS_AT_ONCE), Semaphore::new(1));
         LogDir {
             health,
+            file_system,
+            space,
             journal,
             files,
             memory,
             config,
-            dirty: RefCell::default(),
+            dirty,
             flushes,
-            unlinks: Unlinks::default(),
-            rebuilds: Semaphore::new(REBUILDS_AT_ONCE),
-            log_start_holds: RefCell::default(),
+            unlinks,
+            rebuilds,
+            checkpointing,
+            log_start_holds,
+        }
+    }
+
+    /// So many bytes came into a tail.
+    pub fn appended(&self, bytes: u64) {
+        if !self.space.take(bytes) {
+            self.health.set_full(true);
+        }
+    }
+
+    /// Looks how much space there is.
+    pub async fn look_for_space(&self) {
+        let unwritten = || self.dirty.borrow().values().map(|log| log.unwritten_bytes()).sum();
+        match fs::free_space(self.health.path()).await {
+            Ok(free) => self.health.set_full(self.space.look(free, unwritten(), self.health.is_full())),
+            Err(error) => tracing::warn!(dir = %self.health.path().display(), "asking for free space: {error}"),
+        }
+    }
+
+    /// Makes everything in the directory's file system durable that was written so far.
+    pub async fn sync_file_system(&self) -> io::Result<()> {
+        match &self.file_system {
+            Some(file_system) => file_system.sync().await,
+            None => Err(io::ErrorKind::NotFound.into()),
         }
     }
 

@@ -6,6 +6,7 @@ use super::format::{
     RECOVERY_POINT_CHECKPOINT, REPLICATION_OFFSET_CHECKPOINT, decode_offset_checkpoint, encode_clean_shutdown, encode_offset_checkpoint,
     is_foreign_to_root,
 };
+use super::space::SharedSpace;
 use super::tasks::for_each;
 use super::{LogConfig, OpenError, foreign, kafka_recovery, metadata};
 use crate::rt::fs::FileLock;
@@ -42,12 +43,22 @@ pub(super) struct DirInfo {
     pub path: PathBuf,
     /// Its last user stopped cleanly.
     pub clean: bool,
+    /// Why the broker runs without it.
+    pub offline: Option<Arc<str>>,
+    pub space: Arc<SharedSpace>,
 }
 
 /// What a closed store hands to [`LogDirs::close`]; `Send`. For each directory its partitions, or `None` if it could not be closed cleanly.
 #[derive(Clone, Debug, Default)]
 pub struct ShardClosed {
     pub(super) dirs: Vec<Option<Vec<ClosedPartition>>>,
+}
+
+impl ShardClosed {
+    /// Every directory was closed cleanly.
+    pub fn is_whole(&self) -> bool {
+        self.dirs.iter().all(Option::is_some)
+    }
 }
 
 /// Where a partition's log ended.
@@ -63,35 +74,56 @@ pub(super) struct ClosedPartition {
 pub struct LockedDirs {
     locks: Vec<FileLock>,
     found: Vec<Option<MetaProperties>>,
+    dirs: Vec<DirInfo>,
 }
 
 impl LockedDirs {
-    /// Makes missing directories, locks them, and reads their `meta.properties`.
+    /// Makes missing directories, locks them, and reads their `meta.properties`. A directory that cannot be read or written stays offline,
+    /// except the first, which has the cluster's metadata.
     pub async fn lock(config: &LogConfig) -> Result<LockedDirs, OpenError> {
-        let mut locks = Vec::new();
-        let mut found = Vec::new();
-        for dir in &config.log_dirs {
-            fs::create_dir_all(dir).await.map_err(|error| OpenError::Io(dir.clone(), error))?;
-            locks.push(lock(dir).await?);
-            found.push(read_properties(dir).await?);
+        let (mut locks, mut found, mut dirs) = (Vec::new(), Vec::new(), Vec::new());
+        for path in &config.log_dirs {
+            let mut dir = DirInfo { path: path.clone(), clean: false, offline: None, space: Arc::default() };
+            let properties = match claim(path).await {
+                Ok((lock, properties)) => {
+                    locks.push(lock);
+                    properties
+                }
+                Err(error) => {
+                    dir.offline = Some(offline_from_the_start(dirs.len(), path, error)?);
+                    None
+                }
+            };
+            found.push(properties);
+            dirs.push(dir);
         }
-        Ok(LockedDirs { locks, found })
+        Ok(LockedDirs { locks, found, dirs })
     }
 
-    /// What each directory says of itself, in the order of `log.dirs`; `None` for one without `meta.properties`.
-    pub fn properties(&self) -> &[Option<MetaProperties>] {
-        &self.found
+    /// Fails if one of them is offline, for who needs them all.
+    pub fn whole(self) -> Result<LockedDirs, OpenError> {
+        match self.dirs.iter().find(|dir| dir.offline.is_some()) {
+            Some(dir) => Err(OpenError::Offline(dir.path.clone())),
+            None => Ok(self),
+        }
+    }
+
+    /// What each directory says of itself, in the order of `log.dirs`; `None` for one without `meta.properties`. Those offline are left out.
+    pub fn properties(&self) -> Vec<(PathBuf, Option<MetaProperties>)> {
+        let online = self.dirs.iter().zip(&self.found).filter(|(dir, _)| dir.offline.is_none());
+        online.map(|(dir, found)| (dir.path.clone(), found.clone())).collect()
     }
 
     /// Checks or writes their `meta.properties`, and makes them this process's.
     pub async fn open(self, config: &LogConfig) -> Result<LogDirs, OpenError> {
-        let LockedDirs { locks, found } = self;
+        let LockedDirs { locks, found, mut dirs } = self;
         let known = found.iter().flatten().map(|properties| properties.cluster_id.clone()).next();
         let cluster_id = config.cluster_id.clone().or(known).unwrap_or_else(random_id);
-        let mut dirs = Vec::new();
-        for (dir, properties) in config.log_dirs.iter().zip(found) {
-            identify(dir, properties, config, &cluster_id).await?;
-            dirs.push(DirInfo { path: dir.clone(), clean: take_over(dir).await? });
+        for (index, (dir, properties)) in dirs.iter_mut().zip(found).enumerate().filter(|(_, (dir, _))| dir.offline.is_none()) {
+            match make_ours(&dir.path, properties, config, &cluster_id).await {
+                Ok(clean) => dir.clean = clean,
+                Err(error) => dir.offline = Some(offline_from_the_start(index, &dir.path, error)?),
+            }
         }
         Ok(LogDirs { info: LogDirsInfo { cluster_id: cluster_id.into(), dirs: dirs.into() }, _locks: locks })
     }
@@ -107,9 +139,17 @@ impl LogDirs {
         self.info.clone()
     }
 
+    /// The start goes on without this directory: it failed while journals were replayed. To be said before stores are opened.
+    pub fn go_without(&mut self, index: usize, reason: &str) {
+        let mut dirs = self.info.dirs.to_vec();
+        tracing::error!(dir = %dirs[index].path.display(), "log directory goes offline at the start: {reason}");
+        dirs[index].offline = Some(reason.into());
+        self.info.dirs = dirs.into();
+    }
+
     /// The last step of a clean stop, when every shard's store is closed: Kafka's checkpoint files and the mark of a clean stop.
     pub async fn close(self, closed: Vec<ShardClosed>) -> Result<(), OpenError> {
-        for (index, dir) in self.info.dirs.iter().enumerate() {
+        for (index, dir) in self.info.dirs.iter().enumerate().filter(|(_, dir)| dir.offline.is_none()) {
             let shards: Option<Vec<&Vec<ClosedPartition>>> = closed.iter().map(|shard| shard.dirs.get(index)?.as_ref()).collect();
             match shards {
                 Some(shards) => close_dir(&dir.path, shards.into_iter().flatten().collect()).await?,
@@ -127,6 +167,32 @@ impl LogDirsInfo {
     pub fn cluster_id(&self) -> &str {
         &self.cluster_id
     }
+
+    /// Whether the broker can run without this directory. The first has the metadata log.
+    pub(super) fn may_go_without(&self, index: usize) -> bool {
+        index > 0
+    }
+}
+
+/// Why the broker runs without this directory; the error itself, if it cannot.
+fn offline_from_the_start(index: usize, path: &Path, error: OpenError) -> Result<Arc<str>, OpenError> {
+    if index == 0 || !error.is_of_the_disk() {
+        return Err(error);
+    }
+    tracing::error!(dir = %path.display(), "log directory is offline from the start: {error}");
+    Ok(error.to_string().into())
+}
+
+async fn claim(dir: &Path) -> Result<(FileLock, Option<MetaProperties>), OpenError> {
+    fs::create_dir_all(dir).await.map_err(|error| OpenError::Io(dir.to_path_buf(), error))?;
+    let lock = lock(dir).await?;
+    Ok((lock, read_properties(dir).await?))
+}
+
+/// Whether its last user stopped cleanly.
+async fn make_ours(dir: &Path, found: Option<MetaProperties>, config: &LogConfig, cluster_id: &str) -> Result<bool, OpenError> {
+    identify(dir, found, config, cluster_id).await?;
+    take_over(dir).await
 }
 
 async fn lock(dir: &Path) -> Result<FileLock, OpenError> {
@@ -208,8 +274,12 @@ async fn take_over(dir: &Path) -> Result<bool, OpenError> {
     remove_if_there(&dir.join(CLEAN_SHUTDOWN)).await?;
     fs::sync_dir(dir).await.map_err(io)?;
     if !stopped_cleanly {
-        // What a scan is about to find in files must be on stable storage before it is served.
-        fs::sync_filesystem(dir).await.map_err(io)?;
+        // The names that a scan is about to find must be on stable storage before it is served; bytes it writes again.
+        let file_system = fs::FileSystem::open(dir).await.map_err(io)?;
+        if let Err(error) = file_system.sync().await {
+            tracing::warn!(dir = %dir.display(), "a write or sync has failed before this start: {error}");
+            file_system.sync().await.map_err(io)?;
+        }
     }
     for entry in listing.iter().filter(|entry| entry.is_dir && is_deleted(&entry.name)) {
         let path = dir.join(&entry.name);

@@ -60,6 +60,16 @@ impl OpenError {
     pub fn code(&self) -> ErrorCode {
         ErrorCode::KafkaStorageError
     }
+
+    /// What a disk does, as opposed to another process or a wrong configuration.
+    pub fn is_of_the_disk(&self) -> bool {
+        matches!(self, OpenError::Io(..) | OpenError::Damaged(..) | OpenError::Offline(..))
+    }
+
+    /// It will work once there is space again.
+    pub fn is_lack_of_space(&self) -> bool {
+        matches!(self, OpenError::Io(_, error) if error.kind() == io::ErrorKind::StorageFull)
+    }
 }
 
 impl fmt::Display for OpenError {

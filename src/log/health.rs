@@ -21,6 +21,13 @@ impl DirHealth {
         DirHealth { path, offline: RefCell::default(), full: Cell::new(false), changed: Event::default() }
     }
 
+    /// Of a directory that the start goes without. It was logged by who found out.
+    pub fn failed(path: PathBuf, reason: &str) -> DirHealth {
+        let health = DirHealth::new(path);
+        health.offline.replace(Some(reason.to_owned()));
+        health
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

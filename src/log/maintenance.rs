@@ -27,7 +27,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 pub fn start(store: &Rc<LogStore>, flushes: QueueReceiver<Rc<PartitionLog>>) {
     rt::spawn(Queue::Flush, flush_tails(flushes));
     rt::spawn(Queue::Background, close_idle_files(Rc::downgrade(store)));
-    for dir in store.log_dirs() {
+    for dir in store.log_dirs().iter().filter(|dir| dir.journal.is_some()) {
         rt::spawn(Queue::Flush, checkpoint_journal(Rc::downgrade(store), Rc::clone(dir)));
         rt::spawn(Queue::Background, watch_health(Rc::downgrade(store), Rc::clone(dir)));
         rt::spawn(Queue::Background, watch_space(Rc::downgrade(store), Rc::clone(dir)));
@@ -113,7 +113,7 @@ pub async fn write_out(store: &LogStore, dir: &Rc<LogDir>, logs: Vec<Rc<Partitio
 /// Makes all that is written durable with one sync of the file system.
 async fn sync_together(dir: &LogDir, logs: &[Rc<PartitionLog>]) {
     let marks: Vec<_> = logs.iter().map(|log| log.sync_mark()).collect();
-    if let Err(error) = fs::sync_filesystem(dir.health.path()).await {
+    if let Err(error) = dir.sync_file_system().await {
         return dir.health.fail("syncing the file system", error);
     }
     for (log, (end, entries)) in logs.iter().zip(marks) {
@@ -162,6 +162,7 @@ async fn finish_with(
 
 /// Writes recovery points and log start offsets, and lets go of the journal's log start entries that are in them. Whether it succeeded.
 pub async fn write_checkpoints(store: &LogStore, dir: &LogDir) -> bool {
+    let _one = dir.checkpointing.acquire(1).await;
     let holds = dir.take_log_start_holds();
     let mut checkpoints = store.departed(dir);
     for log in store.partitions().iter().filter(|log| std::ptr::eq(Rc::as_ptr(log.dir()), dir) && log.has_news()) {
@@ -189,8 +190,14 @@ async fn watch_health(store: Weak<LogStore>, dir: Rc<LogDir>) {
         let changed = dir.health.listen();
         let Some(store) = store.upgrade().filter(|store| !store.is_closing()) else { return };
         if dir.health.is_offline() {
-            dir.memory.stop_waiting();
-            store.partitions().iter().for_each(|log| log.wake());
+            let logs: Vec<_> = store.partitions().into_iter().filter(|log| Rc::ptr_eq(log.dir(), &dir)).collect();
+            logs.iter().for_each(|log| log.wake());
+            store.note_failure();
+            // What its partitions hold in memory is not waited for any more: others need the room.
+            for_each(Queue::Flush, logs, FINISHES_AT_ONCE, |log| async move {
+                log.give_up().await;
+            })
+            .await;
             return;
         }
         drop(store);
@@ -202,19 +209,17 @@ async fn watch_health(store: Weak<LogStore>, dir: Rc<LogDir>) {
 async fn watch_space(store: Weak<LogStore>, dir: Rc<LogDir>) {
     let mut next_expiry = rt::now() + PRODUCER_EXPIRY_INTERVAL;
     loop {
-        let journaled = dir.journal.as_ref().map_or(0, |journal| journal.used_bytes());
-        match fs::free_space(dir.health.path()).await {
-            Ok(free) => dir.health.set_full(free < dir.config.disk_reserve_bytes + journaled),
-            Err(error) => tracing::warn!(dir = %dir.health.path().display(), "asking for free space: {error}"),
-        }
+        let scarce = dir.space.listen_scarce();
+        dir.look_for_space().await;
+        // Also while appends are refused: the reserve is for what was taken before.
+        let waiting: Vec<_> =
+            dir.dirty.borrow().values().filter(|log| log.unwritten_bytes() >= dir.config.tail_flush_bytes).cloned().collect();
+        waiting.iter().for_each(|log| log.want_flush());
         if !dir.health.is_full() {
-            let waiting: Vec<_> =
-                dir.dirty.borrow().values().filter(|log| log.unwritten_bytes() >= dir.config.tail_flush_bytes).cloned().collect();
-            waiting.iter().for_each(|log| log.want_flush());
             dir.memory.ask_again();
         }
-        rt::sleep(SPACE_CHECK_INTERVAL).await;
-        let Some(store) = store.upgrade().filter(|store| !store.is_closing()) else { return };
+        rt::timeout(SPACE_CHECK_INTERVAL, scarce).await;
+        let Some(store) = store.upgrade().filter(|store| !store.is_closing() && !dir.health.is_offline()) else { return };
         if rt::now() >= next_expiry {
             next_expiry = rt::now() + PRODUCER_EXPIRY_INTERVAL;
             let now = rt::wall_clock();

@@ -2,22 +2,26 @@
 
 use super::checkpoint::{self, Checkpoints};
 use super::dir::LogDir;
-use super::dirs::ClosedPartition;
+use super::dirs::{ClosedPartition, DirInfo};
 use super::format::{DirectoryStage, PartitionDirectory};
 use super::handover;
 use super::health::DirHealth;
 use super::journal::{Journal, WriteObserver};
 use super::load::{Expectation, load};
 use super::memory::MemoryBudget;
+use super::places::Places;
 use super::segment::files::Files;
+use super::space::Space;
 use super::{LogConfig, LogDirsInfo, OpenError, PartitionLog, ShardClosed, TopicLogConfig, maintenance, metadata};
-use crate::rt::sync::{Event, QueueSender, oneshot, queue};
+use crate::rt::fs::FileSystem;
+use crate::rt::sync::{Event, EventListener, QueueSender, oneshot, queue};
 use crate::rt::{self, Queue, fs};
 use crate::types::{ErrorCode, Offset, PartitionIndex, ShardId, TopicId, TopicPartitionId};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// One log directory, for DescribeLogDirs and metrics.
 #[derive(Clone, Debug)]
@@ -27,6 +31,13 @@ pub struct DirStatus {
     pub error: ErrorCode,
     /// Each partition of this shard in the directory and its size in bytes.
     pub partitions: Vec<(TopicPartitionId, u64)>,
+}
+
+/// Why a log directory is offline; `index` counts in `log.dirs`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DirFailure {
+    pub index: usize,
+    pub reason: String,
 }
 
 /// Numbers of one shard's logs, for metrics.
@@ -55,10 +66,8 @@ pub struct LogStore {
     dirs: Vec<Rc<LogDir>>,
     clean: Vec<bool>,
     checkpoints: Vec<RefCell<Checkpoints>>,
-    /// Partition directories by name, with the log directory they are in.
-    located: RefCell<BTreeMap<String, usize>>,
-    /// How many of them each log directory has.
-    located_counts: RefCell<Vec<usize>>,
+    /// The log directory that each partition's directory is in.
+    places: Places,
     /// The open partition that each of them belongs to.
     holders: RefCell<BTreeMap<String, TopicPartitionId>>,
     partitions: RefCell<BTreeMap<TopicPartitionId, Rc<PartitionLog>>>,
@@ -72,6 +81,8 @@ pub struct LogStore {
     /// A stop has begun: nothing is opened or deleted any more.
     stopping: Cell<bool>,
     closing: Cell<bool>,
+    /// A log directory went offline.
+    failed: Event,
     flushes: RefCell<Option<QueueSender<Rc<PartitionLog>>>>,
 }
 
@@ -81,26 +92,42 @@ impl LogStore {
         let config = Rc::new(config);
         let (memory, files) = (Rc::new(MemoryBudget::new(config.tail_bytes_max)), Rc::new(Files::new(&config)));
         let (flushes, flush_receiver) = queue();
-        let (mut dirs, mut checkpoints, mut located) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let (mut dirs, mut checkpoints) = (Vec::new(), Vec::new());
+        let places = Places::new(info.dirs.len(), usize::from(shard.0) % info.dirs.len());
         for (index, dir) in info.dirs.iter().enumerate() {
-            let health = Rc::new(DirHealth::new(dir.path.clone()));
-            let journal = Journal::open(Rc::clone(&health), shard, &config).await?;
+            let opened = match &dir.offline {
+                Some(reason) => Err(reason.to_string()),
+                None => match open_dir(dir, shard, &config).await {
+                    Err(error) if !info.may_go_without(index) => return Err(error),
+                    opened => opened.map_err(|error| error.to_string()),
+                },
+            };
             let shared = (Rc::clone(&files), Rc::clone(&memory), Rc::clone(&config));
-            dirs.push(Rc::new(LogDir::new(health, Some(journal), shared, flushes.clone())));
-            checkpoints.push(RefCell::new(checkpoint::read_all(&dir.path).await?.0));
-            let listing = fs::list_dir(&dir.path).await.map_err(|error| OpenError::Io(dir.path.clone(), error))?;
-            located.extend(listing.into_iter().filter(|entry| entry.is_dir && is_live(&entry.name)).map(|entry| (entry.name, index)));
+            let space = Space::new(Arc::clone(&dir.space), config.disk_reserve_bytes);
+            let log_dir = match opened {
+                Ok((health, file_system, journal, found)) => {
+                    found.names.into_iter().for_each(|name| places.found(name, index));
+                    checkpoints.push(RefCell::new(found.checkpoints));
+                    LogDir::new(health, (Some(file_system), space), Some(journal), shared, flushes.clone())
+                }
+                Err(reason) => {
+                    checkpoints.push(RefCell::default());
+                    let health = Rc::new(DirHealth::failed(dir.path.clone(), &reason));
+                    LogDir::new(health, (None, space), None, shared, flushes.clone())
+                }
+            };
+            if log_dir.journal.is_some() {
+                log_dir.look_for_space().await;
+            }
+            dirs.push(Rc::new(log_dir));
         }
-        let mut located_counts = vec![0usize; dirs.len()];
-        located.values().for_each(|index| located_counts[*index] += 1);
         let store = Rc::new(LogStore {
             shard,
             memory,
             dirs,
             clean: info.dirs.iter().map(|dir| dir.clean).collect(),
             checkpoints,
-            located: RefCell::new(located),
-            located_counts: RefCell::new(located_counts),
+            places,
             holders: RefCell::default(),
             partitions: RefCell::default(),
             departed: RefCell::new(vec![Checkpoints::new(); info.dirs.len()]),
@@ -110,6 +137,7 @@ impl LogStore {
             deleted: Event::default(),
             stopping: Cell::new(false),
             closing: Cell::new(false),
+            failed: Event::default(),
             flushes: RefCell::new(Some(flushes)),
         });
         maintenance::start(&store, flush_receiver);
@@ -150,7 +178,7 @@ impl LogStore {
 
     async fn load(&self, id: TopicPartitionId, topic: &str, config: Rc<TopicLogConfig>) -> Result<Rc<PartitionLog>, OpenError> {
         let name = PartitionDirectory::live(topic, id.partition).to_string();
-        let index = self.place(name);
+        let index = self.place(&name, id).await?;
         let dir = &self.dirs[index];
         dir.health.check()?;
         self.delete_predecessor(id, topic).await?;
@@ -170,17 +198,74 @@ impl LogStore {
     }
 
     /// Where the directory of this name is, or shall be: in the log directory with the fewest partitions.
-    fn place(&self, name: String) -> usize {
-        let mut located = self.located.borrow_mut();
-        if let Some(index) = located.get(&name) {
-            return *index;
+    async fn place(&self, name: &str, id: TopicPartitionId) -> Result<usize, OpenError> {
+        let online = |index: usize| !self.dirs[index].health.is_offline();
+        let found = match self.places.of(name) {
+            // Another shard may have made it since.
+            none if none.is_empty() && self.dirs.len() > 1 => {
+                self.look_for(name, (0..self.dirs.len()).filter(|index| online(*index))).await
+            }
+            found => found,
+        };
+        let index = match found[..] {
+            [] => self.places.choose(online).ok_or_else(|| OpenError::Offline(self.dirs[0].health.path().to_path_buf()))?,
+            [index] => index,
+            [first, ..] => self.whose(name, id, &found).await?.unwrap_or(first),
+        };
+        self.places.set(name, index);
+        Ok(index)
+    }
+
+    /// Those log directories that have a directory of this name.
+    async fn look_for(&self, name: &str, among: impl Iterator<Item = usize>) -> Vec<usize> {
+        let mut found = Vec::new();
+        for index in among {
+            if fs::list_dir(&self.dirs[index].health.path().join(name)).await.is_ok() {
+                found.push(index);
+            }
         }
-        let mut counts = self.located_counts.borrow_mut();
-        let usable = (0..self.dirs.len()).filter(|index| !self.dirs[*index].health.is_offline());
-        let index = usable.min_by_key(|index| counts[*index]).unwrap_or(0);
-        located.insert(name, index);
-        counts[index] += 1;
-        index
+        found
+    }
+
+    /// Of several directories of one name, made while others were offline, the one that is this topic's.
+    async fn whose(&self, name: &str, id: TopicPartitionId, found: &[usize]) -> Result<Option<usize>, OpenError> {
+        for &index in found {
+            let path = self.dirs[index].health.path().join(name);
+            if metadata::read_topic_id(&path).await? == Some(id.topic_id) {
+                return Ok(Some(index));
+            }
+            tracing::warn!(path = %path.display(), "a directory of an earlier topic of this name stays where it is");
+        }
+        Ok(None)
+    }
+
+    /// Whether the partition may be in a log directory that was offline from the start: then it must not be begun anew elsewhere.
+    pub fn may_be_in_a_missing_dir(&self, topic: &str, partition: PartitionIndex) -> bool {
+        let name = PartitionDirectory::live(topic, partition).to_string();
+        self.dirs.iter().any(|dir| dir.journal.is_none()) && self.places.of(&name).is_empty()
+    }
+
+    /// Log directories that are offline.
+    pub fn failures(&self) -> Vec<DirFailure> {
+        let failure = |(index, dir): (usize, &Rc<LogDir>)| Some(DirFailure { index, reason: dir.health.reason()? });
+        self.dirs.iter().enumerate().filter_map(failure).collect()
+    }
+
+    /// Completes when another log directory went offline.
+    pub fn listen_failures(&self) -> EventListener {
+        self.failed.listen()
+    }
+
+    /// Another shard found that a log directory fails.
+    pub fn take_offline(&self, failure: &DirFailure) {
+        let health = &self.dirs[failure.index].health;
+        if !health.is_offline() {
+            health.fail("another shard", &failure.reason);
+        }
+    }
+
+    pub(super) fn note_failure(&self) {
+        self.failed.notify();
     }
 
     /// An open partition.
@@ -217,8 +302,10 @@ impl LogStore {
         }
         let name = PartitionDirectory::live(topic, id.partition).to_string();
         let open = self.partitions.borrow_mut().remove(&id);
-        let Some(index) = self.located.borrow().get(&name).copied() else { return Ok(()) };
+        let places = self.places.of(&name);
+        let Some(index) = open.as_ref().map(|log| self.index_of(log)).or(places.first().copied()) else { return Ok(()) };
         let dir = &self.dirs[index];
+        dir.health.check()?;
         let mut hold = None;
         if let Some(log) = open {
             log.close();
@@ -238,9 +325,7 @@ impl LogStore {
             return Ok(());
         }
         let renamed = metadata::rename_deleted(dir.health.path(), topic, id.partition).await;
-        if self.located.borrow_mut().remove(&name).is_some() {
-            self.located_counts.borrow_mut()[index] -= 1;
-        }
+        self.places.forget(&name);
         self.holders.borrow_mut().remove(&name);
         self.checkpoints[index].borrow_mut().remove(&id);
         let renamed = renamed.inspect_err(|error| dir.health.fail("deleting a partition", error))?;
@@ -263,7 +348,7 @@ impl LogStore {
 
     /// A partition came from another shard; `name` is its directory's, in the log directory with this index.
     pub(super) fn note_adopted(&self, name: String, index: usize, id: TopicPartitionId) {
-        self.located.borrow_mut().insert(name, index);
+        self.places.set(&name, index);
         self.departed.borrow_mut()[index].remove(&id);
     }
 
@@ -292,9 +377,9 @@ impl LogStore {
 
     /// Partition directories found at start or made since, in any log directory: for finding strays.
     pub async fn directories(&self) -> Vec<(PartitionDirectory, Option<TopicId>)> {
-        let located: Vec<(String, usize)> = self.located.borrow().iter().map(|(name, index)| (name.clone(), *index)).collect();
-        let mut found = Vec::with_capacity(located.len());
-        for (name, index) in located {
+        let names = self.places.names();
+        let mut found = Vec::with_capacity(names.len());
+        for (name, index) in names {
             let Some(directory) = PartitionDirectory::parse(&name) else { continue };
             let path = self.dirs[index].health.path().join(&name);
             found.push((directory, metadata::read_topic_id(&path).await.ok().flatten()));
@@ -310,6 +395,10 @@ impl LogStore {
             partitions: partitions.iter().filter(|(_, log)| Rc::ptr_eq(log.dir(), dir)).map(|(id, log)| (*id, log.size_bytes())).collect(),
         };
         self.dirs.iter().map(status).collect()
+    }
+
+    fn index_of(&self, log: &PartitionLog) -> usize {
+        self.dirs.iter().position(|dir| Rc::ptr_eq(dir, log.dir())).expect("a partition's directory is one of ours")
     }
 
     pub fn stats(&self) -> LogStats {
@@ -379,11 +468,11 @@ impl LogStore {
     }
 
     async fn close_dir(&self, dir: &Rc<LogDir>) -> Option<Vec<ClosedPartition>> {
+        let Some(journal) = &dir.journal else { return None };
         let logs: Vec<_> = self.partitions().into_iter().filter(|log| Rc::ptr_eq(log.dir(), dir)).collect();
         let touched: Vec<_> = logs.iter().filter(|log| log.has_news()).cloned().collect();
         logs.iter().for_each(|log| log.close());
         let whole = maintenance::finish(dir, &touched).await;
-        let journal = dir.journal.as_ref().expect("a store has journals");
         // Log start offsets may be nowhere but in the journal.
         if !whole || !maintenance::write_checkpoints(self, dir).await {
             journal.abort();
@@ -414,6 +503,23 @@ impl Drop for LogStore {
             }
         }
     }
+}
+
+/// What is found in a log directory.
+struct Found {
+    names: Vec<String>,
+    checkpoints: Checkpoints,
+}
+
+async fn open_dir(dir: &DirInfo, shard: ShardId, config: &LogConfig) -> Result<(Rc<DirHealth>, FileSystem, Rc<Journal>, Found), OpenError> {
+    let io = |error| OpenError::Io(dir.path.clone(), error);
+    let health = Rc::new(DirHealth::new(dir.path.clone()));
+    let file_system = FileSystem::open(&dir.path).await.map_err(io)?;
+    let checkpoints = checkpoint::read_all(&dir.path).await?.0;
+    let listing = fs::list_dir(&dir.path).await.map_err(io)?;
+    let names = listing.into_iter().filter(|entry| entry.is_dir && is_live(&entry.name)).map(|entry| entry.name).collect();
+    let journal = Journal::open(Rc::clone(&health), shard, config).await?;
+    Ok((health, file_system, journal, Found { names, checkpoints }))
 }
 
 fn is_live(name: &str) -> bool {

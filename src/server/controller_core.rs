@@ -2,11 +2,12 @@
 //! listener, and stops everything in order. One per broker; it owns no partitions.
 
 use super::acceptor::{Connections, accept_on};
+use super::failures::Failures;
 use super::mover::{Mover, Turn};
 use super::node::Event;
 use crate::admin;
 use crate::admin::metrics::MetricsSnapshot;
-use crate::config::{AdvertisedListener, BrokerConfig};
+use crate::config::{AdvertisedListener, BrokerConfig, limits};
 use crate::controller::{
     BrokerEndpoint, BrokerRegistration, ConfigResource, Controller, ControllerConfig, ControllerRequest, ControllerResponse, MetadataImage,
     Publication,
@@ -18,9 +19,13 @@ use crate::rt::{self, Listener, Queue, random_u64, spawn};
 use crate::shard::calls::{Calls, MeshEnds, ReplyTo};
 use crate::shard::message::{Reply, Request};
 use std::cell::{Cell, OnceCell};
+use std::collections::BTreeMap;
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 /// What the controller's core is started with.
@@ -37,12 +42,14 @@ pub struct ControllerSeed {
 pub async fn serve(seed: ControllerSeed) {
     let ControllerSeed { shard_count, config, log_config, mesh, events, stop_asked } = seed;
     let connections = Rc::new(Connections::new(Arc::clone(&config), shard_count));
+    let failures = Rc::new(Failures::new(config.log_dirs.clone()));
     let desk = Rc::new(Desk {
         controller: OnceCell::new(),
         applied: Cell::new(0),
         published: Signal::default(),
         turn: Rc::default(),
         connections,
+        failures,
     });
     let calls = Calls::start(mesh, |_| {
         let desk = Rc::clone(&desk);
@@ -50,20 +57,37 @@ pub async fn serve(seed: ControllerSeed) {
     });
     let core = Core { shard_count, config, log_config, calls, desk };
     let started_at = rt::now();
-    let failure = match core.start().await {
+    match core.start().await {
         Ok(started) => {
             // Whoever started us may have gone; the broker serves all the same.
             let _ = events.send(Event::Ready(core.banner(&started, rt::now() - started_at)));
-            let _ = stop_asked.recv_async().await;
-            core.stop(Some(started.dirs)).await;
-            None
+            let failure =
+                first_of(async { stop_asked.recv_async().await.map_or(None, |()| None) }, async { Some(core.fatal().await) }).await;
+            let Some(reason) = failure else {
+                core.stop(Some(started.dirs)).await;
+                let _ = events.send(Event::Stopped(None));
+                return;
+            };
+            tracing::error!("the broker ends: {reason}");
+            rt::timeout(limits::FAILED_STOP_MAX, core.stop(Some(started.dirs))).await;
+            let _ = events.send(Event::Failed(reason));
+            return;
         }
         Err(reason) => {
             core.stop(None).await;
-            Some(reason)
+            let _ = events.send(Event::Stopped(Some(reason)));
         }
-    };
-    let _ = events.send(Event::Stopped(failure));
+    }
+}
+
+/// What completes first; the other is dropped.
+async fn first_of<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    std::future::poll_fn(|cx| match one.as_mut().poll(cx) {
+        Poll::Ready(value) => Poll::Ready(value),
+        Poll::Pending => other.as_mut().poll(cx),
+    })
+    .await
 }
 
 /// Takes what shards ask of this core.
@@ -74,11 +98,13 @@ struct Desk {
     published: Signal,
     turn: Rc<Turn>,
     connections: Rc<Connections>,
+    failures: Rc<Failures>,
 }
 
 impl Desk {
     fn take(self: &Rc<Self>, reply_to: ReplyTo, request: Request) {
         match request {
+            Request::Failures { shard, dirs, partitions } => self.failures.note(shard, dirs, partitions),
             Request::ConnectionClosed { address, shard } => self.connections.closed(address, shard),
             Request::Controller(request) => {
                 let desk = Rc::clone(self);
@@ -125,10 +151,13 @@ impl Core {
         let admin = self.bind_admin().await?;
         let locked = LockedDirs::lock(&self.log_config).await.map_err(|e| e.to_string())?;
         let takeover = self.look_for_kafka(&locked).await?;
-        let dirs = locked.open(&self.log_config).await.map_err(|e| e.to_string())?;
+        let mut dirs = locked.open(&self.log_config).await.map_err(|e| e.to_string())?;
         let controller = self.open_controller(&dirs.info(), takeover).await?;
-        self.recover(&dirs.info()).await?;
+        for failure in self.recover(&dirs.info()).await? {
+            dirs.go_without(failure.0, &failure.1);
+        }
         self.open_stores(&dirs.info()).await?;
+        spawn(Queue::Foreground, Rc::clone(&self.desk.failures).spread(Rc::clone(&self.calls), self.shard_count));
         let listening: Vec<(String, SocketAddr)> = listeners.iter().map(|(name, _, address)| (name.clone(), *address)).collect();
         self.register(&controller, &listening).await?;
         let (first, receiver) = controller.subscribe();
@@ -167,8 +196,9 @@ impl Core {
 
     /// Apache Kafka's data, if that is what is in the log directories.
     async fn look_for_kafka(&self, locked: &LockedDirs) -> Result<Option<Takeover>, String> {
-        let dirs: Vec<_> = self.log_config.log_dirs.iter().cloned().zip(locked.properties().iter().cloned()).collect();
-        if kafka::finish_hand_back(&self.log_config.log_dirs).await.map_err(|e| e.to_string())? {
+        let dirs = locked.properties();
+        let paths: Vec<_> = dirs.iter().map(|(path, _)| path.clone()).collect();
+        if kafka::finish_hand_back(&paths).await.map_err(|e| e.to_string())? {
             tracing::info!("removed what `ringmill storage to-kafka` had left of its own files");
         }
         let takeover = kafka::inspect(&dirs, self.config.node_id).await.map_err(|e| e.to_string())?;
@@ -199,7 +229,19 @@ impl Core {
         self.calls.call_each(self.shard_count, request).await
     }
 
-    async fn recover(&self, dirs: &LogDirsInfo) -> Result<(), String> {
+    /// Completes, with the reason, when the broker cannot go on.
+    async fn fatal(&self) -> String {
+        let controller = self.desk.controller.get().expect("the controller is open");
+        let metadata = async {
+            controller.failed().await;
+            "the metadata log has failed".to_owned()
+        };
+        first_of(self.desk.failures.fatal(), metadata).await
+    }
+
+    /// The log directories that the start goes on without, each with the reason.
+    async fn recover(&self, dirs: &LogDirsInfo) -> Result<BTreeMap<usize, String>, String> {
+        let mut failed = BTreeMap::new();
         for reply in self.ask_all(|| Request::Recover(dirs.clone())).await {
             let Reply::Recovered(recovered) = reply else { unreachable!("Recover is answered with what was recovered") };
             let recovered = recovered?;
@@ -209,8 +251,9 @@ impl Core {
             for (id, what) in recovered.damaged {
                 tracing::error!(partition = %id, what, "acknowledged data is damaged; the partition stays offline");
             }
+            failed.extend(recovered.failed_dirs);
         }
-        Ok(())
+        Ok(failed)
     }
 
     async fn open_stores(&self, dirs: &LogDirsInfo) -> Result<(), String> {

@@ -4,6 +4,7 @@
 
 mod acceptor;
 mod controller_core;
+mod failures;
 mod layout;
 mod mover;
 mod node;
@@ -36,12 +37,24 @@ pub fn serve(config: BrokerConfig) -> Result<(), ServeError> {
     let layout = layout::of_this_process(config.ringmill.shards);
     let (node, cores) = Node::new(Arc::new(config), layout, false);
     let running = uring::run(cores).map_err(|e| fail(&e))?;
-    let outcome = supervise(&node, &signals);
-    running.join();
-    outcome
+    match supervise(&node, &signals) {
+        End::Joined(outcome) => {
+            running.join();
+            outcome
+        }
+        End::Abandoned(error) => Err(error),
+    }
 }
 
-fn supervise(node: &Node, signals: &flume::Receiver<uring::signals::Signal>) -> Result<(), ServeError> {
+/// How the broker ended.
+enum End {
+    /// Its cores end, too.
+    Joined(Result<(), ServeError>),
+    /// A core may wait for a dead disk for ever: the process ends without it.
+    Abandoned(ServeError),
+}
+
+fn supervise(node: &Node, signals: &flume::Receiver<uring::signals::Signal>) -> End {
     loop {
         let event =
             flume::Selector::new().recv(signals, |signal| signal.ok().map(|_| Event::StopAsked)).recv(&node.events, Result::ok).wait();
@@ -51,9 +64,10 @@ fn supervise(node: &Node, signals: &flume::Receiver<uring::signals::Signal>) -> 
                 node.stop();
             }
             Some(Event::Ready(banner)) => println!("{banner}"),
-            Some(Event::Stopped(None)) => return Ok(()),
-            Some(Event::Stopped(Some(reason))) => return Err(ServeError(reason)),
-            None => return Err(ServeError("the cores ended without a word".into())),
+            Some(Event::Stopped(None)) => return End::Joined(Ok(())),
+            Some(Event::Stopped(Some(reason))) => return End::Joined(Err(ServeError(reason))),
+            Some(Event::Failed(reason)) => return End::Abandoned(ServeError(reason)),
+            None => return End::Joined(Err(ServeError("the cores ended without a word".into()))),
         }
     }
 }

@@ -17,8 +17,10 @@ pub enum Event {
     Ready(String),
     /// Somebody asked for a stop (never sent by the node itself).
     StopAsked,
-    /// All cores end; with the reason, if nobody asked for it.
+    /// All cores end; with the reason, if the start failed.
     Stopped(Option<String>),
+    /// What the broker cannot do without has failed while it served. It was stopped as far as that goes; cores may hang on a dead disk.
+    Failed(String),
 }
 
 /// A handle on a broker whose cores run or are about to.
@@ -64,6 +66,7 @@ fn log_config(config: &BrokerConfig, shard_count: usize) -> LogConfig {
     log.journal_bytes_max = config.ringmill.journal_max_bytes;
     log.retention_check_interval_ms = config.log_retention_check_interval_ms;
     log.producer_id_expiration_ms = config.producer_id_expiration_ms.into();
+    log.disk_reserve_bytes = config.ringmill.disk_reserve_bytes;
     let _ = shard_count;
     log
 }

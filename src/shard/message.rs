@@ -7,9 +7,10 @@ use super::produce::{AppendOutcome, PartitionAppend};
 use crate::admin::metrics::MetricsSnapshot;
 use crate::controller::balancer::ShardLoad;
 use crate::controller::{ControllerRequest, ControllerResponse, Placement, Publication};
-use crate::log::{DirStatus, HandedOver, LogDirsInfo, Recovered, ReleaseError, ShardClosed};
+use crate::log::{DirFailure, DirStatus, HandedOver, LogDirsInfo, Recovered, ReleaseError, ShardClosed};
 use crate::rt::Incoming;
 use crate::types::{ShardId, TopicPartitionId};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +59,10 @@ pub enum Request {
     Recover(LogDirsInfo),
     OpenStore(LogDirsInfo),
     Publish(Publication),
+    /// Another shard found that this log directory fails.
+    DirFailed(DirFailure),
+    /// The partitions that no shard can serve, of all shards.
+    Unavailable(Arc<BTreeSet<TopicPartitionId>>),
     Connection {
         incoming: Incoming,
         listener: usize,
@@ -69,6 +74,12 @@ pub enum Request {
     Close,
     // --- to the controller's core
     Controller(Box<ControllerRequest>),
+    /// What this shard cannot serve, as of now: log directories and partitions.
+    Failures {
+        shard: ShardId,
+        dirs: Vec<DirFailure>,
+        partitions: Vec<TopicPartitionId>,
+    },
     ConnectionClosed {
         address: IpAddr,
         shard: ShardId,

@@ -8,6 +8,7 @@ pub mod budget;
 pub mod calls;
 pub mod connection;
 pub mod delete_records;
+pub mod failures;
 pub mod fetch;
 pub mod fetch_session;
 pub mod message;
@@ -31,6 +32,7 @@ use crate::types::{ErrorCode, HashMap, LeaderEpoch, NodeId, ShardId, TopicId, To
 use budget::Budget;
 use calls::Calls;
 use connection::Session;
+use failures::Failures;
 use fetch_session::SessionCache;
 use moving::Moving;
 use producer_ids::ProducerIds;
@@ -66,6 +68,7 @@ pub struct Shard {
     publication: RefCell<Publication>,
     logs: OnceCell<Rc<LogStore>>,
     led: RefCell<HashMap<TopicPartitionId, Led>>,
+    failures: Failures,
     topic_configs: RefCell<HashMap<TopicId, Rc<TopicConfig>>>,
     connections: RefCell<BTreeMap<u64, Rc<Session>>>,
     next_connection: Cell<u64>,
@@ -95,6 +98,7 @@ impl Shard {
             publication: RefCell::new(publication),
             logs: OnceCell::new(),
             led: RefCell::default(),
+            failures: Failures::default(),
             topic_configs: RefCell::default(),
             connections: RefCell::default(),
             next_connection: Cell::new(0),
@@ -137,8 +141,8 @@ impl Shard {
     /// A partition of this shard and its leader epoch; else the code that the client gets.
     pub fn led_partition(&self, id: TopicPartitionId) -> Result<(Rc<PartitionLog>, LeaderEpoch), ErrorCode> {
         match self.led.borrow().get(&id) {
-            Some(Led { log: Some(log), leader_epoch }) => Ok((Rc::clone(log), *leader_epoch)),
-            Some(Led { log: None, .. }) => Err(ErrorCode::KafkaStorageError),
+            Some(Led { log: Some(log), leader_epoch }) if !log.is_offline() => Ok((Rc::clone(log), *leader_epoch)),
+            Some(_) => Err(ErrorCode::KafkaStorageError),
             None => Err(ErrorCode::NotLeaderOrFollower),
         }
     }
@@ -164,6 +168,11 @@ impl Shard {
     /// Partitions led here that could not be opened, or whose log failed.
     pub fn offline_count(&self) -> usize {
         self.led.borrow().values().filter(|led| led.log.as_ref().is_none_or(|log| log.is_offline())).count()
+    }
+
+    /// No shard can serve this partition: its log directory is offline, or its log is damaged.
+    pub fn is_unavailable(&self, id: TopicPartitionId) -> bool {
+        self.failures.unavailable.borrow().contains(&id)
     }
 
     /// Open connections.

@@ -59,7 +59,12 @@ impl PendingAppends {
 
 /// Appends in order; waits only for memory. Partitions are this shard's, or answered NOT_LEADER_OR_FOLLOWER.
 pub async fn append_all(shard: &Shard, appends: Vec<PartitionAppend>) -> PendingAppends {
-    shard.logs().room(appends.iter().map(|a| a.records.len()).sum()).await;
+    // What is refused anyway does not wait for memory, which may be short just because its disk is full.
+    let refused = |append: &PartitionAppend| shard.led_partition(append.id).map_or(true, |(log, _)| log.refuses_appends());
+    let taken = appends.iter().filter(|append| !refused(append)).map(|append| append.records.len()).sum();
+    if taken > 0 {
+        shard.logs().room(taken).await;
+    }
     let now = rt::wall_clock();
     let outcomes = appends.into_iter().map(|append| append_one(shard, &append, now)).collect();
     PendingAppends { outcomes }

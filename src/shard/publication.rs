@@ -1,11 +1,11 @@
 //! Cluster metadata as the controller's core publishes it to the shards, and what a shard does with it.
 
-use super::{Led, Shard};
-use crate::config::{ConfigMap, TopicConfig};
+use super::{Led, Shard, failures};
+use crate::config::{ConfigMap, TopicConfig, limits};
 use crate::controller::{ConfigResource, MetadataImage, Publication, ResourceType, TopicImage};
 use crate::log::{OpenError, PartitionLog, TimestampType, TopicLogConfig};
 use crate::rt::sync::{Semaphore, oneshot};
-use crate::rt::{Queue, spawn, yield_if_needed};
+use crate::rt::{Queue, sleep, spawn, yield_if_needed};
 use crate::types::{ShardId, TopicPartitionId};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -59,13 +59,22 @@ fn open_topic(shard: &Shard, publication: &Publication, topic: &Arc<TopicImage>,
     let (config, log_config) = resolved.of(shard, &publication.image, &topic.name);
     shard.topic_configs.borrow_mut().insert(topic.id, config);
     let mine = topic.partition_ids().filter(|id| publication.placement.shard_of(*id) == Some(shard.id));
+    // Topics that were there before this start may have data; newer ones cannot.
+    let is_first = shard.publication.borrow().image.version() == 0;
     let mut opening = Vec::new();
     for id in mine {
         let leader_epoch = topic.partition(id.partition).expect("an id of this topic").leader_epoch;
-        match shard.led.borrow_mut().get_mut(&id) {
-            Some(led) => led.leader_epoch = leader_epoch,
-            None => opening.push(Opening { id, topic: Arc::clone(topic), config: Rc::clone(&log_config) }),
+        if let Some(led) = shard.led.borrow_mut().get_mut(&id) {
+            led.leader_epoch = leader_epoch;
+            continue;
         }
+        if is_first && shard.logs().may_be_in_a_missing_dir(&topic.name, id.partition) {
+            let partition = format_args!("{}-{}", topic.name, id.partition);
+            tracing::error!(%partition, "a partition stays offline: it may be in a log directory that is");
+            shard.led.borrow_mut().insert(id, Led { log: None, leader_epoch });
+            continue;
+        }
+        opening.push(Opening { id, topic: Arc::clone(topic), config: Rc::clone(&log_config) });
     }
     opening
 }
@@ -80,6 +89,9 @@ async fn open_all(shard: &Rc<Shard>, openings: Vec<Opening>) {
         spawn(Queue::Foreground, async move {
             let Opening { id, topic, config } = opening;
             let log = shard.logs().open_partition(id.topic_id, &topic.name, id.partition, config).await;
+            if log.as_ref().is_err_and(OpenError::is_lack_of_space) {
+                spawn(Queue::Background, open_later(Rc::clone(&shard), id, Arc::clone(&topic)));
+            }
             note_opened(&shard, id, &topic, log);
             drop(place);
             sender.send(());
@@ -88,6 +100,24 @@ async fn open_all(shard: &Rc<Shard>, openings: Vec<Opening>) {
     }
     for receiver in opened {
         receiver.await.expect("opening a partition is never abandoned");
+    }
+}
+
+/// Tries again until there is space, or the topic is gone.
+async fn open_later(shard: Rc<Shard>, id: TopicPartitionId, topic: Arc<TopicImage>) {
+    loop {
+        sleep(limits::OPEN_RETRY_INTERVAL).await;
+        let Some(config) = shard.topic_config(topic.id).filter(|_| !shard.stopping.get()) else { return };
+        let log = shard.logs().open_partition(id.topic_id, &topic.name, id.partition, Rc::new(log_config(&config))).await;
+        if log.as_ref().is_err_and(OpenError::is_lack_of_space) {
+            continue;
+        }
+        // It may have been deleted meanwhile.
+        if shard.led.borrow().get(&id).is_some_and(|led| led.log.is_none()) {
+            note_opened(&shard, id, &topic, log);
+            failures::tell(&shard);
+        }
+        return;
     }
 }
 

@@ -7,7 +7,7 @@ use super::fetch::{Watch, data_arrived, read_all};
 use super::message::{Reply, Request};
 use super::offsets::{epoch_ends, list_all};
 use super::produce::{PartitionAppend, append_all};
-use super::{Shard, moving, publication, router};
+use super::{Shard, failures, moving, publication, router};
 use crate::config::{BrokerConfig, limits};
 use crate::controller::Publication;
 use crate::log::{LogConfig, LogDirsInfo, LogStore, ShardClosed, recover};
@@ -109,12 +109,16 @@ impl Desk {
             Request::Settle(placement) => reply_to.send(moving::settle(&shard, placement)).await,
             Request::Recover(dirs) => keep(self.control.send((reply_to, Control::Recover(dirs)))),
             Request::OpenStore(dirs) => keep(self.control.send((reply_to, Control::OpenStore(dirs)))),
+            Request::DirFailed(failure) => shard.logs().take_offline(&failure),
+            Request::Unavailable(partitions) => *shard.failures.unavailable.borrow_mut() = partitions,
             Request::Publish(publication) => keep(self.control.send((reply_to, Control::Publish(publication)))),
             Request::Drain => keep(self.control.send((reply_to, Control::Drain))),
             Request::Close => keep(self.control.send((reply_to, Control::Close))),
             Request::Connection { incoming, listener } => accept(&shard, incoming, listener),
             Request::Metrics => reply_to.send(Reply::Metrics(Box::new(router::snapshot(&shard)))).await,
-            Request::Controller(_) | Request::ConnectionClosed { .. } => unreachable!("sent to a shard, meant for the controller's core"),
+            Request::Controller(_) | Request::ConnectionClosed { .. } | Request::Failures { .. } => {
+                unreachable!("sent to a shard, meant for the controller's core")
+            }
         }
     }
 
@@ -175,11 +179,15 @@ async fn control_loop(shard: Rc<Shard>, log_config: LogConfig, mut queue: QueueR
             }
             Control::OpenStore(dirs) => {
                 let opened = LogStore::open(log_config.clone(), dirs, shard.id).await;
-                let opened = opened.map(|logs| take_store(&shard, logs));
+                let opened = opened.map(|logs| {
+                    take_store(&shard, logs);
+                    spawn(Queue::Background, failures::watch(Rc::clone(&shard)));
+                });
                 reply_to.send(Reply::Opened(opened.map_err(|e| e.to_string()))).await;
             }
             Control::Publish(publication) => {
                 publication::apply(&shard, publication).await;
+                failures::tell(&shard);
                 reply_to.send(Reply::Done).await;
             }
             Control::Drain => {

@@ -7,6 +7,8 @@ pub(super) const RINGMILL: &[Definition] = definitions! {
     Boolean "ringmill.balance.enable" ["false"] acts(): "Whether partitions move by themselves from cores that are much busier than others.";
     Long "ringmill.balance.interval.ms" ["10000"] between(100, 3600000) acts():
         "How often cores are compared; a core must be the busiest three times in a row before one of its partitions moves.";
+    Long "ringmill.disk.reserve.bytes" ["67108864"] between(0, 1099511627776) acts():
+        "Produce is refused while a log directory has less free space than this and all data that is not in segments yet. Everything else goes on.";
     Long "ringmill.journal.bypass.bytes" ["262144"] between(4096, 1099511627776) acts():
         "A partition with so many bytes on their way to the journal writes them straight to its segment, once; at most 4 MiB.";
     Long "ringmill.journal.initial.bytes" ["16777216"] between(1048576, 1099511627776) acts():

@@ -99,7 +99,17 @@ pub async fn open(path: &Path) -> io::Result<File> {
 /// Makes a ring's file of `len` zeros, with a pause after each write as long as it says. Its entry is durable only after the directory is synced.
 pub async fn make(path: &Path, len: u64, pause: impl Fn() -> Duration) -> io::Result<File> {
     let new = path.with_extension("new");
-    let file = File::open(&new, OpenOptions { write: true, create: true, direct: true, durable: false }).await?;
+    if let Err(error) = fill(&new, len).await {
+        // What it took is needed elsewhere. If it stays, it is written over another time.
+        let _ = fs::remove_file(&new).await;
+        return Err(error);
+    }
+    fs::rename(&new, path).await?;
+    open(path).await
+}
+
+async fn fill(path: &Path, len: u64) -> io::Result<()> {
+    let file = File::open(path, OpenOptions { write: true, create: true, direct: true, durable: false }).await?;
     file.allocate(0, len).await?;
     let mut buffer = AlignedBuffer::with_capacity(FILL_BYTES);
     let mut at = 0;
@@ -111,10 +121,7 @@ pub async fn make(path: &Path, len: u64, pause: impl Fn() -> Duration) -> io::Re
             rt::sleep(pause()).await;
         }
     }
-    file.sync().await?;
-    drop(file);
-    fs::rename(&new, path).await?;
-    open(path).await
+    file.sync().await
 }
 
 #[cfg(test)]

@@ -92,6 +92,8 @@ pub struct Journal {
     epoch: u64,
     file_bytes: u64,
     files_max: usize,
+    /// It grows only while there is more free space than this.
+    growth_free_min: u64,
     state: RefCell<State>,
     stopping: Cell<bool>,
     /// Something for the writer to look at: an entry, a finished write, space, a stop.
@@ -125,6 +127,7 @@ impl Journal {
             epoch,
             file_bytes: config.journal_file_bytes,
             files_max: (config.journal_bytes_max / config.journal_file_bytes) as usize,
+            growth_free_min: 2 * config.disk_reserve_bytes + config.journal_file_bytes,
             state: RefCell::new(State {
                 queue: VecDeque::new(),
                 next_sequence: 0,

@@ -2,8 +2,9 @@
 
 use super::frame::{FRAME_ALIGNMENT, FrameBuilder, FrameHeader, HEADER_SIZE};
 use super::{Change, Entry, IN_FLIGHT_MAX, InFlight, Journal, Notice, Queued, State, files};
-use crate::rt::{self, AlignedBuffer, Queue, fs};
+use crate::rt::{self, AlignedBuffer, File, Queue, fs};
 use std::io;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -225,12 +226,8 @@ pub fn start_growth(journal: Rc<Journal>) {
 }
 
 async fn add_file(journal: &Journal, number: usize) -> bool {
-    let dir = journal.health.path();
-    let path = files::ring_path(dir, journal.shard, number);
-    let made = match files::make(&path, journal.file_bytes, || if journal.stalled.get() { Duration::ZERO } else { GROWTH_PAUSE }).await {
-        Ok(file) => fs::sync_dir(dir).await.map(|()| file),
-        Err(error) => Err(error),
-    };
+    let path = files::ring_path(journal.health.path(), journal.shard, number);
+    let made = make_file(journal, &path).await;
     match made {
         Ok(file) => {
             let mut state = journal.state.borrow_mut();
@@ -241,9 +238,22 @@ async fn add_file(journal: &Journal, number: usize) -> bool {
             true
         }
         // It goes on with what it has: the checkpoint frees space.
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => false,
         Err(error) => {
             tracing::warn!(path = %path.display(), "the journal cannot grow: {error}");
             false
         }
     }
+}
+
+/// Space that the disk is short of is for segments.
+async fn make_file(journal: &Journal, path: &Path) -> io::Result<File> {
+    let dir = journal.health.path();
+    if fs::free_space(dir).await? < journal.growth_free_min + journal.used_bytes() {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    let pause = || if journal.stalled.get() { Duration::ZERO } else { GROWTH_PAUSE };
+    let file = files::make(path, journal.file_bytes, pause).await?;
+    fs::sync_dir(dir).await?;
+    Ok(file)
 }

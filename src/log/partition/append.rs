@@ -92,8 +92,13 @@ impl PartitionLog {
         Ok(None)
     }
 
+    /// Appends are refused: the log is offline, or its directory is out of space.
+    pub fn refuses_appends(&self) -> bool {
+        self.is_offline() || self.dir.health.is_full()
+    }
+
     fn check_appendable(&self) -> Result<(), AppendError> {
-        if self.is_offline() || self.dir.health.is_full() { Err(AppendError::Storage) } else { Ok(()) }
+        if self.refuses_appends() { Err(AppendError::Storage) } else { Ok(()) }
     }
 
     /// Puts a stamped batch at the log's end: segment and index, tail, journal.
@@ -119,6 +124,7 @@ impl PartitionLog {
         drop(guard);
         self.make_durable(base, end, size);
         self.dir.memory.add(self.this.clone(), end, size);
+        self.dir.appended(size as u64);
     }
 
     fn after_append(&self, config: &TopicLogConfig) {

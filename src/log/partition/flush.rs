@@ -90,13 +90,22 @@ impl PartitionLog {
         FlushError::Offline
     }
 
+    /// Where an operation that failed may be done again, a lack of space takes nothing offline.
+    fn fail_or_wait(&self, what: &str, error: io::Error) -> FlushError {
+        if error.kind() != io::ErrorKind::StorageFull {
+            return self.fail(what, error);
+        }
+        self.dir.health.set_full(true);
+        FlushError::Full
+    }
+
     pub(super) async fn writer(&self, base: Offset) -> Result<SegmentWriter, FlushError> {
         if let Some(writer) = self.dir.files.take_writer(&self.key(base)) {
             return Ok(writer);
         }
         let written = self.state.borrow_mut().segment_mut(base).written;
         let file = path(&self.path(), base, SegmentFileKind::Log);
-        self.open_writer(&file, written).await.map_err(|error| self.fail("opening a segment", error))
+        self.open_writer(&file, written).await.map_err(|error| self.fail_or_wait("opening a segment", error))
     }
 
     async fn open_writer(&self, file: &Path, written: u64) -> io::Result<SegmentWriter> {
@@ -124,9 +133,9 @@ impl PartitionLog {
         let end = start + len.next_multiple_of(alignment) as u64;
         if let Err(error) = grow(&mut writer, end, position, alignment as u64).await {
             self.dir.files.put_writer(self.key(base), writer);
-            return Err(self.allocation_failed(error));
+            return Err(self.fail_or_wait("growing a segment", error));
         }
-        writer.partial = self.write_pieces(&writer, start, batches).await.map_err(|error| self.fail("writing a segment", error))?;
+        writer.partial = self.write_pieces(&writer, start, batches).await.map_err(|error| self.fail_or_wait("writing a segment", error))?;
         writer.allocated = writer.allocated.max(end);
         self.padded.set(writer.allocated > position + batches.iter().map(|batch| batch.len() as u64).sum::<u64>());
         self.note_run_file(base, &writer.file);
@@ -178,17 +187,9 @@ impl PartitionLog {
             self.entries_made.set(self.entries_made.get() + 1);
         }
         let file = plain::of_segment(base, SegmentFileKind::Log, position, batches.concat());
-        fs::write_plain(&self.path(), vec![file]).await.map_err(|error| self.allocation_failed(error))?;
+        fs::write_plain(&self.path(), vec![file]).await.map_err(|error| self.fail_or_wait("writing a segment", error))?;
         self.padded.set(false);
         Ok(())
-    }
-
-    fn allocation_failed(&self, error: io::Error) -> FlushError {
-        if error.kind() == io::ErrorKind::StorageFull {
-            self.dir.health.set_full(true);
-            return FlushError::Full;
-        }
-        self.fail("growing a segment", error)
     }
 
     fn note_written(&self, base: Offset, written: u64, bytes: u64, end: Offset) {
@@ -207,19 +208,23 @@ impl PartitionLog {
             let mut state = self.state.borrow_mut();
             let segment = state.segment_mut(base);
             segment.index_max_timestamp();
-            let snapshot = segment.snapshot_at_end.take();
+            let snapshot = segment.snapshot_at_end.clone();
             let (offsets, times) = (segment.index.offsets.bytes().to_vec(), segment.index.times.bytes().to_vec());
             let index = state.segment_index(base);
             (snapshot, offsets, times, state.segment_end(index))
         };
-        self.write_indexes(base, offsets, times).await.map_err(|error| self.fail("writing indexes", error))?;
+        self.write_indexes(base, offsets, times).await.map_err(|error| self.fail_or_wait("writing indexes", error))?;
         self.write_epochs().await?;
         if let Some(snapshot) = snapshot {
-            self.write_snapshot(end, &snapshot).await.map_err(|error| self.fail("writing a snapshot", error))?;
+            self.write_snapshot(end, &snapshot).await.map_err(|error| self.fail_or_wait("writing a snapshot", error))?;
         }
         let entries = self.entries_made.get();
         self.sync_entries().await?;
-        self.state.borrow_mut().segment_mut(base).sealed = true;
+        {
+            let mut state = self.state.borrow_mut();
+            let segment = state.segment_mut(base);
+            (segment.sealed, segment.snapshot_at_end) = (true, None);
+        }
         self.note_synced(end, entries);
         Ok(())
     }
@@ -232,9 +237,8 @@ impl PartitionLog {
         let writer = self.writer(base).await?;
         let written = self.state.borrow_mut().segment_mut(base).written;
         let cut = async {
-            if writer.allocated != written {
-                writer.file.truncate(written).await?;
-            }
+            // Whatever is known of its size: an allocation that found no space may have grown it.
+            writer.file.truncate(written).await?;
             if sync { writer.file.sync().await } else { Ok(()) }
         };
         cut.await.map_err(|error| self.fail("closing a segment", error))?;
@@ -335,7 +339,7 @@ impl PartitionLog {
             self.write_indexes(base, offsets, times).await?;
             self.write_snapshot(end, &snapshot).await
         };
-        written.await.map_err(|error| self.fail("writing an index checkpoint", error))
+        written.await.map_err(|error| self.fail_or_wait("writing an index checkpoint", error))
     }
 
     /// Lengths of both indexes on disk, in bytes.
@@ -381,7 +385,10 @@ impl PartitionLog {
         }
         let contents = encode_leader_epoch_checkpoint(self.state.borrow().epochs.entries());
         let path = self.path().join(LEADER_EPOCH_CHECKPOINT);
-        fs::write_file(&path, contents.as_bytes()).await.map_err(|error| self.fail("writing leader epochs", error))?;
+        fs::write_file(&path, contents.as_bytes()).await.map_err(|error| {
+            self.epochs_changed.set(true);
+            self.fail_or_wait("writing leader epochs", error)
+        })?;
         self.epochs_on_disk.set(true);
         Ok(())
     }
@@ -417,7 +424,7 @@ impl PartitionLog {
             (active.base, end, active.index.offsets.bytes().to_vec(), active.index.times.bytes().to_vec())
         };
         let written = self.write_index_plainly(base, end, offsets, times);
-        written.await.map_err(|error| self.fail("writing indexes at the stop", error))
+        written.await.map_err(|error| self.fail_or_wait("writing indexes at the stop", error))
     }
 
     /// Second half of a replay: as [`Self::finish_indexes`], but only where a scan at the next start would be long.
@@ -447,7 +454,10 @@ impl PartitionLog {
         }
         let contents = encode_leader_epoch_checkpoint(self.state.borrow().epochs.entries());
         let written = plain::write(&self.path(), LEADER_EPOCH_CHECKPOINT, contents.as_bytes()).await;
-        written.map_err(|error| self.fail("writing leader epochs", error))?;
+        written.map_err(|error| {
+            self.epochs_changed.set(true);
+            self.fail_or_wait("writing leader epochs", error)
+        })?;
         self.epochs_on_disk.set(true);
         Ok(())
     }
@@ -460,8 +470,15 @@ async fn grow(writer: &mut SegmentWriter, end: u64, size: u64, alignment: u64) -
     }
     let growth = (size / 2).clamp(GROWTH_BYTES_MIN, GROWTH_BYTES_MAX);
     let until = (end + growth).next_multiple_of(alignment.max(4096));
-    match writer.file.allocate(writer.allocated, until - writer.allocated).await {
-        Ok(()) => writer.allocated = until,
+    let grown = match writer.file.allocate(writer.allocated, until - writer.allocated).await {
+        // The reserve is for what must be written, not for what may come.
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            writer.file.allocate(writer.allocated, end - writer.allocated).await.map(|()| end)
+        }
+        grown => grown.map(|()| until),
+    };
+    match grown {
+        Ok(until) => writer.allocated = until,
         // Some file systems have no fallocate; writes then grow the file.
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
         Err(error) => return Err(error),

@@ -381,6 +381,12 @@ impl PartitionLog {
         Some(bytes)
     }
 
+    /// Drops the whole tail of a partition whose directory has failed.
+    pub(super) async fn give_up(&self) {
+        let _one = self.flush_lock.acquire(1).await;
+        self.drop_tail();
+    }
+
     /// Drops the whole tail of a deleted partition.
     pub(super) fn drop_tail(&self) {
         let mut state = self.state.borrow_mut();

@@ -62,6 +62,12 @@ impl PartitionLog {
     /// the first batch is given though larger if `min_one_batch`. Empty if `from` is `upto` or more, up to the log end. An answer from a file
     /// ends with its segment.
     pub async fn read(&self, from: Offset, max_bytes: usize, min_one_batch: bool, upto: Offset) -> Result<FetchedRecords, ReadError> {
+        let found = self.read_online(from, max_bytes, min_one_batch, upto).await?;
+        // It may have gone offline meanwhile, and dropped what was in memory.
+        if found.bytes == 0 && self.is_offline() { Err(ReadError::Storage) } else { Ok(found) }
+    }
+
+    async fn read_online(&self, from: Offset, max_bytes: usize, min_one_batch: bool, upto: Offset) -> Result<FetchedRecords, ReadError> {
         self.check_range(from)?;
         if from >= upto {
             return Ok(FetchedRecords::default());
@@ -85,7 +91,7 @@ impl PartitionLog {
     }
 
     fn check_range(&self, from: Offset) -> Result<(), ReadError> {
-        if self.closed.get() {
+        if self.is_offline() {
             return Err(ReadError::Storage);
         }
         let state = self.state.borrow();

@@ -12,8 +12,9 @@ use super::health::DirHealth;
 use super::journal::files::{self, JournalState};
 use super::memory::MemoryBudget;
 use super::segment::files::Files;
+use super::space::Space;
 use super::{LogConfig, LogDirsInfo, OpenError};
-use crate::rt::fs;
+use crate::rt::fs::{self, FileSystem};
 use crate::rt::sync::queue;
 use crate::types::{ShardId, TopicPartitionId};
 use replay::Replay;
@@ -29,23 +30,34 @@ pub struct Recovered {
     pub batches: u64,
     /// Partitions that lost acknowledged data and stay offline, each with what is wrong, file and place included.
     pub damaged: Vec<(TopicPartitionId, String)>,
+    /// Log directories that could not be read or written, by index, each with the reason: the start goes on without them.
+    pub failed_dirs: Vec<(usize, String)>,
 }
 
 /// Replays this shard's share of all journals found into the segments. Every shard calls it once, before any opens its store.
 pub async fn recover(config: &LogConfig, dirs: &LogDirsInfo, shard: ShardId, shard_count: u16) -> Result<Recovered, OpenError> {
     let mut recovered = Recovered::default();
-    for dir in dirs.dirs.iter() {
-        for (journal, ring) in files::list(&dir.path).await? {
-            if journal.0 % shard_count != shard.0 {
-                continue;
-            }
-            recover_journal(config, &dir.path, journal, ring.into_keys().collect(), &mut recovered).await?;
-            if journal.0 >= shard_count {
-                remove_journal(&dir.path, journal).await?;
-            }
+    for (index, dir) in dirs.dirs.iter().enumerate().filter(|(_, dir)| dir.offline.is_none()) {
+        match recover_dir(config, &dir.path, shard, shard_count, &mut recovered).await {
+            Ok(()) => {}
+            Err(error) if dirs.may_go_without(index) => recovered.failed_dirs.push((index, error.to_string())),
+            Err(error) => return Err(error),
         }
     }
     Ok(recovered)
+}
+
+async fn recover_dir(config: &LogConfig, dir: &Path, shard: ShardId, shard_count: u16, recovered: &mut Recovered) -> Result<(), OpenError> {
+    for (journal, ring) in files::list(dir).await? {
+        if journal.0 % shard_count != shard.0 {
+            continue;
+        }
+        recover_journal(config, dir, journal, ring.into_keys().collect(), recovered).await?;
+        if journal.0 >= shard_count {
+            remove_journal(dir, journal).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn recover_journal(
@@ -58,8 +70,10 @@ async fn recover_journal(
     let Some(state) = files::read_state(dir, journal).await?.filter(|state| !state.replayed) else { return Ok(()) };
     let (flushes, _nobody) = queue();
     let config = Rc::new(config.clone());
+    let file_system = FileSystem::open(dir).await.map_err(|error| OpenError::Io(dir.to_path_buf(), error))?;
     let shared = (Rc::new(Files::new(&config)), Rc::new(MemoryBudget::new(config.tail_bytes_max)), config);
-    let log_dir = Rc::new(LogDir::new(Rc::new(DirHealth::new(dir.to_path_buf())), None, shared, flushes));
+    let log_dir =
+        Rc::new(LogDir::new(Rc::new(DirHealth::new(dir.to_path_buf())), (Some(file_system), Space::unbounded()), None, shared, flushes));
     let damaged_before = recovered.damaged.len();
     let replay = Replay::begin(log_dir, journal, state.epoch, ring.clone()).await?;
     replay.run(recovered).await?;
