@@ -99,7 +99,7 @@ pub async fn open(path: &Path) -> io::Result<File> {
 /// Makes a ring's file of `len` zeros, with a pause after each write as long as it says. Its entry is durable only after the directory is synced.
 pub async fn make(path: &Path, len: u64, pause: impl Fn() -> Duration) -> io::Result<File> {
     let new = path.with_extension("new");
-    if let Err(error) = fill(&new, len).await {
+    if let Err(error) = fill(&new, len, pause).await {
         // What it took is needed elsewhere. If it stays, it is written over another time.
         let _ = fs::remove_file(&new).await;
         return Err(error);
@@ -108,7 +108,7 @@ pub async fn make(path: &Path, len: u64, pause: impl Fn() -> Duration) -> io::Re
     open(path).await
 }
 
-async fn fill(path: &Path, len: u64) -> io::Result<()> {
+async fn fill(path: &Path, len: u64, pause: impl Fn() -> Duration) -> io::Result<()> {
     let file = File::open(path, OpenOptions { write: true, create: true, direct: true, durable: false }).await?;
     file.allocate(0, len).await?;
     let mut buffer = AlignedBuffer::with_capacity(FILL_BYTES);

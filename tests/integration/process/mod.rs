@@ -1,5 +1,6 @@
 //! What Ringmill's own process promises: its start, its end, its directory, and what it keeps through both.
 
+mod disk_errors;
 mod disk_full;
 mod kill;
 mod lifecycle;
@@ -8,5 +9,6 @@ mod memory;
 mod moves;
 mod refusals;
 mod retention;
+mod small_disks;
 mod storage;
 mod strictness;

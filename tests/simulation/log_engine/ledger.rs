@@ -2,7 +2,7 @@
 
 use super::retention::{Allowance, Limits};
 use bytes::Bytes;
-use ringmill::log::PartitionLog;
+use ringmill::log::{DirFailure, PartitionLog};
 use ringmill::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicId};
 use ringmill::wire::records::RecordBatch;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -19,6 +19,12 @@ pub struct Contents {
     pub opened_count: usize,
     pub life: i32,
     pub stopped_cleanly: bool,
+    /// The disk failed before all was open: this life ends here.
+    pub start_failed: bool,
+    /// Errors of the disk are allowed in this life.
+    pub disk_fails: bool,
+    /// Log directories that are offline in this life.
+    pub failures: Vec<DirFailure>,
     pub counts: Counts,
 }
 
@@ -35,12 +41,17 @@ pub struct Counts {
     pub bypass_runs: u64,
     /// Starts that found that retention had deleted something.
     pub retained: u64,
+    pub starts_failed: u64,
+    /// Lives that went on with one log directory less.
+    pub dirs_lost: u64,
 }
 
 /// A place for a topic of one partition; a deletion makes room for the next generation.
 pub struct Slot {
     pub index: usize,
     pub generation: u8,
+    /// Its log can be used in this life.
+    pub online: bool,
     /// Acks are durable (`flush.messages` is 1).
     pub durable: bool,
     /// A deletion was asked for and not answered.
@@ -81,6 +92,7 @@ impl Ledger {
         let slot = |index| Slot {
             index,
             generation: 0,
+            online: false,
             durable: (index + 1) % relaxed_one_in != 0,
             deleting: false,
             complete: true,
@@ -91,7 +103,17 @@ impl Ledger {
             allowance: Allowance::new(limits),
         };
         let slots = (0..slot_count).map(slot).collect();
-        let contents = Contents { slots, stop: false, opened_count: 0, life: 0, stopped_cleanly: false, counts: Counts::default() };
+        let contents = Contents {
+            slots,
+            stop: false,
+            opened_count: 0,
+            life: 0,
+            stopped_cleanly: false,
+            start_failed: false,
+            disk_fails: false,
+            failures: Vec::new(),
+            counts: Counts::default(),
+        };
         Ledger(Arc::new(Mutex::new(contents)))
     }
 
@@ -125,6 +147,7 @@ impl Slot {
         *self = Slot {
             index,
             generation,
+            online: self.online,
             durable,
             deleting: false,
             complete: true,

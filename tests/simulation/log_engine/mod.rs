@@ -34,10 +34,18 @@ struct Story {
     retains: bool,
 }
 
+impl Story {
+    fn fails(&self) -> bool {
+        self.faults.write_error_one_in > 0 || self.faults.sync_error_one_in > 0
+    }
+}
+
 const CRASHES: Story =
     Story { slot_count: 3, lives: 4, relaxed_one_in: 3, faults: NO_FAULTS, fills_up: false, spoils: false, retains: false };
 const NO_FAULTS: DiskFaults =
-    DiskFaults { read_error_one_in: 0, write_error_one_in: 0, sync_error_one_in: 0, stall_one_in: 0, capacity: None };
+    DiskFaults { read_error_one_in: 0, write_error_one_in: 0, sync_error_one_in: 0, stall_one_in: 0, capacity: None, only_in: None };
+/// Syncs and writes that fail, and what a failed sync was to save is dropped while reads still show it.
+const FAILING: DiskFaults = DiskFaults { write_error_one_in: 400, sync_error_one_in: 100, stall_one_in: 300, ..NO_FAULTS };
 
 fn world(seed: u64) -> (World, Machine) {
     // A quick disk, so that runs are short; order and tearing are as bad as ever.
@@ -87,8 +95,14 @@ fn run(seed: u64, story: &Story) -> Counts {
         {
             let contents = &mut *ledger.lock();
             (contents.life, contents.stop, contents.stopped_cleanly, contents.opened_count) = (life as i32, false, false, 0);
+            // The first start makes everything, and the last one checks what the others left.
+            contents.disk_fails = story.fails() && life > 0 && life + 1 < story.lives && world.random_below(4) == 0;
+            contents.start_failed = false;
+            contents.failures.clear();
+            contents.slots.iter_mut().for_each(|slot| slot.online = false);
         }
-        world.set_disk_faults(machine, NO_FAULTS);
+        let fails_at_start = ledger.lock().disk_fails;
+        world.set_disk_faults(machine, if fails_at_start { story.faults } else { NO_FAULTS });
         world.boot(machine, process::shards(&config, &topic, shard_count, &ledger));
         live(&world, machine, story, &ledger, shard_count);
         if story.spoils && world.random_below(3) > 0 {
@@ -108,17 +122,26 @@ fn live(world: &World, machine: Machine, story: &Story, ledger: &Ledger, shard_c
         world.run_steps(world.random_below(600));
         return world.crash(machine);
     }
-    let opened = world.run_until(Duration::from_secs(60), || ledger.lock().opened_count == usize::from(shard_count));
-    assert!(opened, "the start takes longer than a minute");
+    let opened = |ledger: &Ledger| ledger.lock().opened_count == usize::from(shard_count);
+    let decided = world.run_until(Duration::from_secs(60), || opened(ledger) || ledger.lock().start_failed);
+    assert!(decided, "the start takes longer than a minute");
+    if !opened(ledger) {
+        ledger.lock().counts.starts_failed += 1;
+        return if world.random_below(2) == 0 { world.kill(machine) } else { world.crash(machine) };
+    }
+    ledger.lock().disk_fails = story.fails();
     world.set_disk_faults(machine, story.faults);
     if story.fills_up {
         fill_up(world, machine, ledger);
     }
     world.run_steps(world.random_below(4_000));
+    if !ledger.lock().failures.is_empty() && story.faults.only_in.is_some() {
+        the_others_serve(world, ledger);
+    }
     match world.random_below(5) {
-        // After a failed sync the page cache shows what no later sync saves, so only a power failure tells what there is.
-        0 if story.faults.sync_error_one_in == 0 => world.kill(machine),
-        1 if story.faults.write_error_one_in == 0 => {
+        // After a failed sync the page cache shows what no later sync saves: the next life must not trust it.
+        0 => world.kill(machine),
+        1 => {
             ledger.lock().stop = true;
             if world.random_below(3) == 0 {
                 world.run_steps(world.random_below(400));
@@ -127,12 +150,27 @@ fn live(world: &World, machine: Machine, story: &Story, ledger: &Ledger, shard_c
             let ended = world.run_until(Duration::from_secs(60), || world.running_cores(machine) == 0);
             assert!(ended, "the stop takes longer than a minute");
             let contents = &mut *ledger.lock();
-            // Only a full disk excuses a stop that is not clean.
-            assert!(contents.stopped_cleanly || story.fills_up);
+            // Only the disk excuses a stop that is not clean.
+            assert!(contents.stopped_cleanly || story.fills_up || story.fails());
             contents.slots.iter_mut().for_each(|slot| slot.complete = contents.stopped_cleanly);
         }
         _ => world.crash(machine),
     }
+}
+
+/// One log directory is offline: the partitions of the other are written to all the same.
+fn the_others_serve(world: &World, ledger: &Ledger) {
+    let online = |ledger: &Ledger| ledger.lock().slots.iter().filter(|slot| slot.online).map(|slot| slot.index).collect::<Vec<_>>();
+    world.run_for(Duration::from_millis(10));
+    let slots = online(ledger);
+    let written = |ledger: &Ledger| {
+        let contents = ledger.lock();
+        slots.iter().map(|&slot| contents.slots[slot].next_offset() + i64::from(contents.slots[slot].generation) * 1_000_000).sum::<i64>()
+    };
+    let before = written(ledger);
+    let goes_on = slots.is_empty() || world.run_until(Duration::from_secs(5), || written(ledger) > before);
+    assert!(goes_on, "with one log directory lost, appends to the other wait");
+    ledger.lock().counts.dirs_lost += 1;
 }
 
 /// The disk is full for a while; with space again, appends are taken again.
@@ -166,6 +204,8 @@ fn run_all(count: u64, story: &Story) -> Counts {
         total.spoiled += counts.spoiled;
         total.bypass_runs += counts.bypass_runs;
         total.retained += counts.retained;
+        total.starts_failed += counts.starts_failed;
+        total.dirs_lost += counts.dirs_lost;
     });
     let total = total.into_inner().unwrap();
     println!("{total:?}");
@@ -181,8 +221,22 @@ fn nothing_acknowledged_or_served_is_lost_by_crashes() {
 
 #[test]
 fn a_failing_disk_loses_nothing_acknowledged() {
-    let faults = DiskFaults { write_error_one_in: 400, sync_error_one_in: 100, stall_one_in: 300, ..NO_FAULTS };
-    run_all(100, &Story { faults, ..CRASHES });
+    let total = run_all(100, &Story { faults: FAILING, ..CRASHES });
+    assert!(total.starts_failed > 0, "{total:?}");
+}
+
+#[test]
+fn one_failing_log_directory_leaves_the_other_serving() {
+    let faults = DiskFaults { only_in: Some("data-1"), write_error_one_in: 200, sync_error_one_in: 50, ..FAILING };
+    let total = run_all(60, &Story { slot_count: 6, faults, ..CRASHES });
+    assert!(total.dirs_lost > 0, "{total:?}");
+}
+
+#[test]
+fn a_failing_disk_under_many_partitions_loses_nothing_acknowledged() {
+    // Enough partitions for one sync of the whole file system to serve several shards.
+    let faults = DiskFaults { write_error_one_in: 3_000, sync_error_one_in: 300, ..NO_FAULTS };
+    run_all(40, &Story { slot_count: 40, lives: 3, faults, ..CRASHES });
 }
 
 #[test]

@@ -59,7 +59,11 @@ pub async fn check_after_start(log: &Rc<PartitionLog>, ledger: &Ledger, slot: us
         contents.slots[slot].check_epochs(log);
     }
     let all = read(log, ledger, slot, Offset(start), Offset(end)).await;
-    assert!(all.is_some() || log.log_start().0 > start, "all of it can be read, unless retention went on");
+    let excused = log.is_offline() || log.log_start().0 > start;
+    assert!(all.is_some() || excused, "slot {slot}: all of it can be read, unless retention went on");
+    if log.is_offline() {
+        return;
+    }
     for producer in 0..2 {
         repeat_all(log, ledger, slot, ProducerId(producer));
     }
