@@ -115,5 +115,10 @@ impl FileSystem {
     }
 }
 
+/// One sync of the file system that holds `path`, by a handle of its own.
+pub async fn sync_filesystem(path: &Path) -> io::Result<()> {
+    FileSystem::open(path).await?.sync().await
+}
+
 /// Held as long as the lock is wanted; may be kept on another thread.
 pub struct FileLock(#[allow(dead_code, reason = "held, never read")] pub(super) Box<dyn std::any::Any + Send>);

@@ -21,7 +21,7 @@ fn directories_are_made_listed_renamed_and_removed() {
         assert_eq!(fs::remove_file(&root.join("a/b/y")).await.unwrap_err().kind(), ErrorKind::NotFound);
         fs::remove_dir_all(&root.join("a")).await.unwrap();
         assert_eq!(fs::list_dir(root).await.unwrap(), []);
-        fs::FileSystem::open(root).await.unwrap().sync().await.unwrap();
+        fs::sync_filesystem(root).await.unwrap();
         assert!(fs::free_space(root).await.unwrap() > 0);
     });
 }
