@@ -71,6 +71,11 @@ impl Space {
         self.left.get() > 0
     }
 
+    /// Bytes that may be appended before the next look.
+    pub fn left(&self) -> u64 {
+        self.left.get()
+    }
+
     /// Completes when it is time to look again.
     pub fn listen_scarce(&self) -> EventListener {
         self.scarce.listen()

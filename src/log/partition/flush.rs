@@ -24,6 +24,8 @@ const GATHERED_BYTES_MAX: u64 = 4 << 20;
 /// The file grows by half its size, between these.
 const GROWTH_BYTES_MIN: u64 = 64 << 10;
 const GROWTH_BYTES_MAX: u64 = 64 << 20;
+/// One growth takes at most this part of what the directory has to spare.
+const GROWTH_SHARE: u64 = 16;
 /// Indexes and snapshot of the active segment are written once so much was added since, which bounds the scan after a crash.
 const INDEX_CHECKPOINT_BYTES: u64 = 64 << 20;
 
@@ -131,7 +133,7 @@ impl PartitionLog {
         let start = position - writer.partial.len() as u64;
         assert!(start.is_multiple_of(alignment as u64), "a write begins at a block");
         let end = start + len.next_multiple_of(alignment) as u64;
-        if let Err(error) = grow(&mut writer, end, position, alignment as u64).await {
+        if let Err(error) = grow(&mut writer, end, position, alignment as u64, self.dir.space.left()).await {
             self.dir.files.put_writer(self.key(base), writer);
             return Err(self.fail_or_wait("growing a segment", error));
         }
@@ -464,14 +466,14 @@ impl PartitionLog {
 }
 
 /// Allocates ahead of a write that goes up to `end`.
-async fn grow(writer: &mut SegmentWriter, end: u64, size: u64, alignment: u64) -> io::Result<()> {
+async fn grow(writer: &mut SegmentWriter, end: u64, size: u64, alignment: u64, to_spare: u64) -> io::Result<()> {
     if end <= writer.allocated {
         return Ok(());
     }
-    let growth = (size / 2).clamp(GROWTH_BYTES_MIN, GROWTH_BYTES_MAX);
+    // The reserve is for what must be written, not for what may come.
+    let growth = (size / 2).clamp(GROWTH_BYTES_MIN, GROWTH_BYTES_MAX).min(to_spare / GROWTH_SHARE);
     let until = (end + growth).next_multiple_of(alignment.max(4096));
     let grown = match writer.file.allocate(writer.allocated, until - writer.allocated).await {
-        // The reserve is for what must be written, not for what may come.
         Err(error) if error.kind() == io::ErrorKind::StorageFull => {
             writer.file.allocate(writer.allocated, end - writer.allocated).await.map(|()| end)
         }
