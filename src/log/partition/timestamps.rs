@@ -173,8 +173,8 @@ impl PartitionLog {
             };
             if header.max_timestamp >= timestamp {
                 let batch = self.batch(found).await?;
-                let record = batch.first_at_or_after(timestamp).map_err(|_| ReadError::Storage)?;
-                if let Some((timestamp, offset)) = record.filter(|(_, offset)| *offset >= log_start) {
+                let record = batch.first_from(log_start, timestamp).map_err(|_| ReadError::Storage)?;
+                if let Some((timestamp, offset)) = record {
                     return Ok(Some(answer(&batch, timestamp, offset)));
                 }
             }
