@@ -81,6 +81,21 @@ impl BatchBuilder {
         self
     }
 
+    /// Its tombstones and markers may go from `horizon` on, which takes the place of the base timestamp (KIP-534).
+    #[must_use]
+    pub fn delete_horizon(mut self, horizon: Timestamp) -> BatchBuilder {
+        self.header.attributes = self.header.attributes.with_delete_horizon(true);
+        self.header.base_timestamp = horizon;
+        self
+    }
+
+    /// What a batch without records had before compaction took them.
+    #[must_use]
+    pub fn max_timestamp(mut self, timestamp: Timestamp) -> BatchBuilder {
+        self.header.max_timestamp = timestamp;
+        self
+    }
+
     /// Appends a record at the next offset.
     pub fn push(&mut self, timestamp: Timestamp, key: Option<&[u8]>, value: Option<&[u8]>, headers: &[(&[u8], Option<&[u8]>)]) {
         let delta = self.header.last_offset_delta + 1;
@@ -97,7 +112,7 @@ impl BatchBuilder {
         headers: &[(&[u8], Option<&[u8]>)],
     ) {
         assert!(offset_delta > self.header.last_offset_delta, "offsets ascend within a batch");
-        if self.header.count == 0 {
+        if self.header.count == 0 && !self.header.attributes.has_delete_horizon() {
             self.header.base_timestamp = timestamp;
         }
         self.encode_body(offset_delta, timestamp.0.wrapping_sub(self.header.base_timestamp.0), key, value, headers);

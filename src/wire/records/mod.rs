@@ -25,7 +25,7 @@ pub use batch::{BatchError, Batches, RecordBatch, batches, check_crc, frame, sta
 pub use build::{BatchBuilder, TransactionMarker, end_transaction_marker};
 pub use compression::{Compression, CompressionError, decompress};
 pub use header::{Attributes, BatchHeader, Codec, HEADER_SIZE, LENGTH_PREFIX_SIZE, MAGIC, TimestampType, advance_sequence};
-pub use record::{ReadError, Record, RecordHeader, Records};
+pub use record::{Expansion, ReadError, Record, RecordHeader, Records};
 pub use refusal::{ProduceRefusal, RecordFault};
 pub use validate::{ProduceCheck, ProduceRules, ValidatedBatch, validate_produce};
 pub use walk::RecordsError;

@@ -1,8 +1,8 @@
 //! Single records, decoded: for compaction, look-ups, coordinators and tests. Produce and fetch never decode one.
 
-use super::compression::{CompressionError, decompress};
+use super::compression::{CompressionError, Decompressor, decompress};
 use super::walk::{RecordsError, split_record};
-use super::{RecordBatch, TimestampType, varint};
+use super::{Codec, RecordBatch, TimestampType, varint};
 use crate::types::{Offset, Timestamp};
 use bytes::Bytes;
 use std::fmt;
@@ -63,17 +63,41 @@ impl RecordBatch {
     /// the first error.
     pub fn records(&self) -> Result<Records, ReadError> {
         let codec = self.attributes.codec().ok_or(ReadError::UnknownCodec)?;
-        let bytes = decompress(codec, &self.payload())?;
-        let log_append_time = (self.attributes.timestamp_type() == TimestampType::LogAppendTime).then_some(self.max_timestamp);
-        Ok(Records {
-            bytes,
-            at: 0,
-            index: 0,
-            count: usize::try_from(self.count).unwrap_or(0),
-            base_offset: self.base_offset,
-            base_timestamp: self.base_timestamp,
-            log_append_time,
-        })
+        Ok(Records::over(self, decompress(codec, &self.payload())?))
+    }
+
+    /// As [`RecordBatch::records`], but decompressed in steps, so that a large batch does not hold a core.
+    pub fn expand(&self) -> Result<Expansion, ReadError> {
+        let codec = self.attributes.codec().ok_or(ReadError::UnknownCodec)?;
+        let decompressor = match codec {
+            Codec::None => None,
+            _ => Some(Decompressor::new(codec, self.payload())?),
+        };
+        Ok(Expansion { batch: self.clone(), decompressor, bytes: Vec::new() })
+    }
+}
+
+/// A batch's records being decompressed.
+pub struct Expansion {
+    batch: RecordBatch,
+    /// `None`: they are not compressed.
+    decompressor: Option<Decompressor>,
+    bytes: Vec<u8>,
+}
+
+impl Expansion {
+    /// Decompresses some more (64 KiB); false at the end.
+    pub fn advance(&mut self) -> Result<bool, ReadError> {
+        let Some(decompressor) = &mut self.decompressor else { return Ok(false) };
+        let Some(chunk) = decompressor.next_chunk()? else { return Ok(false) };
+        self.bytes.extend_from_slice(chunk);
+        Ok(true)
+    }
+
+    /// The records, once all are decompressed.
+    pub fn into_records(self) -> Records {
+        let bytes = if self.decompressor.is_some() { self.bytes.into() } else { self.batch.payload() };
+        Records::over(&self.batch, bytes)
     }
 }
 
@@ -108,6 +132,19 @@ impl Iterator for Records {
 }
 
 impl Records {
+    fn over(batch: &RecordBatch, bytes: Bytes) -> Records {
+        let log_append_time = (batch.attributes.timestamp_type() == TimestampType::LogAppendTime).then_some(batch.max_timestamp);
+        Records {
+            bytes,
+            at: 0,
+            index: 0,
+            count: usize::try_from(batch.count).unwrap_or(0),
+            base_offset: batch.base_offset,
+            base_timestamp: batch.base_timestamp,
+            log_append_time,
+        }
+    }
+
     fn read(&mut self) -> Result<Record, RecordsError> {
         let mut rest = &self.bytes[self.at..];
         let body = split_record(&mut rest).ok_or(RecordsError::Truncated { record: self.index })?;
