@@ -40,6 +40,7 @@ pub struct BrokerConfig {
     /// The most partitions in one answer to DescribeTopicPartitions.
     pub max_request_partition_size_limit: i32,
 
+    pub log_cleaner: LogCleanerConfig,
     pub log_retention_check_interval_ms: i64,
     /// How long an idle producer's sequence numbers are remembered.
     pub producer_id_expiration_ms: i32,
@@ -50,6 +51,17 @@ pub struct BrokerConfig {
 
     /// As given at the start, for DescribeConfigs and for topics' defaults.
     fixed: Arc<ConfigMap>,
+}
+
+/// `log.cleaner.*`, for the whole broker.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LogCleanerConfig {
+    pub enable: bool,
+    pub backoff_ms: i64,
+    pub dedupe_buffer_size: i64,
+    pub io_buffer_load_factor: f64,
+    pub io_buffer_size: i32,
+    pub io_max_bytes_per_second: f64,
 }
 
 /// What only Ringmill has.
@@ -104,6 +116,7 @@ impl BrokerConfig {
             fetch_max_bytes: read.int("fetch.max.bytes"),
             max_incremental_fetch_session_cache_slots: read.int("max.incremental.fetch.session.cache.slots"),
             max_request_partition_size_limit: read.int("max.request.partition.size.limit"),
+            log_cleaner: LogCleanerConfig::resolve(&read),
             log_retention_check_interval_ms: read.long("log.retention.check.interval.ms"),
             producer_id_expiration_ms: read.int("producer.id.expiration.ms"),
             transaction_max_timeout_ms: read.int("transaction.max.timeout.ms"),
@@ -130,6 +143,10 @@ impl BrokerConfig {
             true => Err(ConfigError::invalid(name, value, format!("must be at least {other} ({least})"))),
             false => Ok(()),
         };
+        if self.log_cleaner.dedupe_buffer_size <= 1 << 20 {
+            let (name, value) = ("log.cleaner.dedupe.buffer.size", self.log_cleaner.dedupe_buffer_size);
+            return Err(ConfigError::invalid(name, value, "must be more than 1 MiB"));
+        }
         let journal_start = ringmill.journal_initial_bytes;
         at_least("ringmill.journal.max.bytes", ringmill.journal_max_bytes, "ringmill.journal.initial.bytes", journal_start)?;
         let request = self.socket_request_max_bytes as u64;
@@ -144,6 +161,19 @@ impl Default for BrokerConfig {
         let nothing = ConfigMap::new();
         let layers = BrokerLayers { dynamic: &nothing, dynamic_default: &nothing, fixed: &nothing };
         BrokerConfig::resolve(layers).expect("the catalogue's defaults are valid")
+    }
+}
+
+impl LogCleanerConfig {
+    fn resolve(read: &Reader) -> LogCleanerConfig {
+        LogCleanerConfig {
+            enable: read.boolean("log.cleaner.enable"),
+            backoff_ms: read.long("log.cleaner.backoff.ms"),
+            dedupe_buffer_size: read.long("log.cleaner.dedupe.buffer.size"),
+            io_buffer_load_factor: read.double("log.cleaner.io.buffer.load.factor"),
+            io_buffer_size: read.int("log.cleaner.io.buffer.size"),
+            io_max_bytes_per_second: read.double("log.cleaner.io.max.bytes.per.second"),
+        }
     }
 }
 
@@ -191,6 +221,13 @@ impl Reader<'_> {
 
     fn int(&self, name: &str) -> i32 {
         self.long(name).clamp(i32::MIN.into(), i32::MAX.into()) as i32
+    }
+
+    fn double(&self, name: &str) -> f64 {
+        match self.value(name) {
+            Some(Value::Double(number)) => number,
+            other => panic!("{name} is a fraction, not {other:?}"),
+        }
     }
 
     fn boolean(&self, name: &str) -> bool {

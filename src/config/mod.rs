@@ -25,7 +25,7 @@ mod tests;
 pub use alter::{
     AlterOperation, BrokerScope, ConfigChange, ConfigDelta, alter_broker, alter_topic, replace_broker, replace_topic, validate_topic,
 };
-pub use broker::{BrokerConfig, RingmillConfig};
+pub use broker::{BrokerConfig, LogCleanerConfig, RingmillConfig};
 pub use definition::ConfigType;
 pub use describe::{ConfigEntry, ConfigSynonym, describe_broker, describe_cluster, describe_topic};
 pub use error::ConfigError;

@@ -10,17 +10,17 @@ pub(super) const LOG: &[Definition] = definitions! {
         "How batches are stored: as the producer sent them, or recompressed to this codec.";
     Int "compression.zstd.level" ["3"] between(-131072, 22) cluster_wide() acts(): "zstd's effort when the broker compresses.";
     List "cordoned.log.dirs" [""] per_broker(): "Log directories that get no new partitions.";
-    Long "log.cleaner.backoff.ms" ["15000"] at_least(0) cluster_wide(): "How long compaction sleeps when there is nothing to compact.";
-    Long "log.cleaner.dedupe.buffer.size" ["134217728"] cluster_wide(): "Memory of compaction for keys.";
-    Long "log.cleaner.delete.retention.ms" ["86400000"] at_least(0) cluster_wide(): "Default of topics' delete.retention.ms.";
-    Boolean "log.cleaner.enable" ["true"]: "Whether compaction runs.";
-    Double "log.cleaner.io.buffer.load.factor" ["0.9"] cluster_wide(): "How full compaction's memory for keys may get.";
-    Int "log.cleaner.io.buffer.size" ["524288"] at_least(0) cluster_wide(): "Memory of compaction for reading and writing.";
-    Double "log.cleaner.io.max.bytes.per.second" ["1.7976931348623157E308"] cluster_wide(): "Throttle of compaction's reads and writes.";
-    Long "log.cleaner.max.compaction.lag.ms" ["9223372036854775807"] at_least(1) cluster_wide():
+    Long "log.cleaner.backoff.ms" ["15000"] at_least(0) cluster_wide() acts(): "How long compaction sleeps when there is nothing to compact.";
+    Long "log.cleaner.dedupe.buffer.size" ["134217728"] cluster_wide() acts(): "Memory of compaction for keys.";
+    Long "log.cleaner.delete.retention.ms" ["86400000"] at_least(0) cluster_wide() acts(): "Default of topics' delete.retention.ms.";
+    Boolean "log.cleaner.enable" ["true"] acts(): "Whether compaction runs.";
+    Double "log.cleaner.io.buffer.load.factor" ["0.9"] cluster_wide() acts(): "How full compaction's memory for keys may get.";
+    Int "log.cleaner.io.buffer.size" ["524288"] at_least(0) cluster_wide() acts(): "Memory of compaction for reading and writing.";
+    Double "log.cleaner.io.max.bytes.per.second" ["1.7976931348623157E308"] cluster_wide() acts(): "Throttle of compaction's reads and writes.";
+    Long "log.cleaner.max.compaction.lag.ms" ["9223372036854775807"] at_least(1) cluster_wide() acts():
         "Default of topics' max.compaction.lag.ms.";
-    Double "log.cleaner.min.cleanable.ratio" ["0.5"] between(0, 1) cluster_wide(): "Default of topics' min.cleanable.dirty.ratio.";
-    Long "log.cleaner.min.compaction.lag.ms" ["0"] at_least(0) cluster_wide(): "Default of topics' min.compaction.lag.ms.";
+    Double "log.cleaner.min.cleanable.ratio" ["0.5"] between(0, 1) cluster_wide() acts(): "Default of topics' min.cleanable.dirty.ratio.";
+    Long "log.cleaner.min.compaction.lag.ms" ["0"] at_least(0) cluster_wide() acts(): "Default of topics' min.compaction.lag.ms.";
     Int "log.cleaner.threads" ["1"] at_least(0) cluster_wide(): "Threads that compact.";
     List "log.cleanup.policy" ["delete"] one_of(&["compact", "delete"]) cluster_wide() acts(): "Default of topics' cleanup.policy.";
     List "log.dir" ["./ringmill-data"] non_empty_list(&[]) acts():
