@@ -2,6 +2,7 @@
 //!
 //! Pure. Defaults are Apache Kafka's where Kafka has the setting; `flush.messages` is 1 here, not "never".
 
+use super::compaction::CleanerConfig;
 use crate::types::NodeId;
 use std::path::PathBuf;
 
@@ -43,6 +44,7 @@ pub struct LogConfig {
     pub idle_check_interval_ms: i64,
     /// `ringmill.disk.reserve.bytes`: appends are refused while a log directory has less free space than this and all that is in no segment yet.
     pub disk_reserve_bytes: u64,
+    pub cleaner: CleanerConfig,
 }
 
 impl LogConfig {
@@ -65,6 +67,7 @@ impl LogConfig {
             retention_check_interval_ms: 300_000,
             idle_check_interval_ms: IDLE_CHECK_INTERVAL_MS,
             disk_reserve_bytes: 64 << 20,
+            cleaner: CleanerConfig::default(),
         }
     }
 }
@@ -78,7 +81,7 @@ pub enum TimestampType {
 }
 
 /// The topic configs that the log obeys, under Kafka's names.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct TopicLogConfig {
     /// `segment.bytes`
     pub segment_bytes: u64,
@@ -107,6 +110,14 @@ pub struct TopicLogConfig {
     pub retention_ms: i64,
     /// `file.delete.delay.ms`
     pub file_delete_delay_ms: i64,
+    /// `delete.retention.ms`
+    pub delete_retention_ms: i64,
+    /// `min.cleanable.dirty.ratio`
+    pub min_cleanable_dirty_ratio: f64,
+    /// `min.compaction.lag.ms`
+    pub min_compaction_lag_ms: i64,
+    /// `max.compaction.lag.ms`
+    pub max_compaction_lag_ms: i64,
 }
 
 impl Default for TopicLogConfig {
@@ -126,11 +137,21 @@ impl Default for TopicLogConfig {
             retention_bytes: -1,
             retention_ms: 604_800_000,
             file_delete_delay_ms: 60_000,
+            delete_retention_ms: 86_400_000,
+            min_cleanable_dirty_ratio: 0.5,
+            min_compaction_lag_ms: 0,
+            max_compaction_lag_ms: i64::MAX,
         }
     }
 }
 
 impl TopicLogConfig {
+    /// The age at which a segment is full: what must be compacted in time must not stay in the active one.
+    pub fn roll_ms(&self) -> i64 {
+        let compacted = self.cleanup_compact && self.max_compaction_lag_ms > 0;
+        if compacted { self.segment_ms.min(self.max_compaction_lag_ms) } else { self.segment_ms }
+    }
+
     /// Whether an ack, and what a fetch may see, waits for stable storage.
     pub fn is_durable(&self) -> bool {
         self.flush_messages == 1

@@ -8,7 +8,7 @@ use super::format::{
 };
 use super::space::SharedSpace;
 use super::tasks::for_each;
-use super::{LogConfig, OpenError, foreign, kafka_recovery, metadata};
+use super::{LogConfig, OpenError, compaction, foreign, kafka_recovery, metadata};
 use crate::rt::fs::FileLock;
 use crate::rt::{self, Queue, fs};
 use crate::types::{Offset, PartitionIndex, TopicId, TopicPartitionId};
@@ -68,6 +68,8 @@ pub(super) struct ClosedPartition {
     pub topic: String,
     pub log_start: Offset,
     pub log_end: Offset,
+    /// The end (exclusive) of what is compacted.
+    pub cleaned_to: Option<Offset>,
 }
 
 /// The directories locked and looked at, and nothing in them changed yet.
@@ -266,6 +268,7 @@ async fn take_over(dir: &Path) -> Result<bool, OpenError> {
         checkpoint::merge(&mut checkpoints, kafka_log_starts(dir).await?);
     }
     fs::write_file(&dir.join(BASE_NAME), &checkpoint::encode(&checkpoints)).await.map_err(io)?;
+    compaction::take_over_checkpoint(dir, clean || !ours).await?;
     for name in
         added.iter().map(String::as_str).chain([LOG_START_OFFSET_CHECKPOINT, RECOVERY_POINT_CHECKPOINT, REPLICATION_OFFSET_CHECKPOINT])
     {
@@ -344,6 +347,9 @@ async fn close_dir(dir: &Path, mut partitions: Vec<&ClosedPartition>) -> Result<
     };
     let started: Vec<_> = partitions.iter().filter(|closed| closed.log_start > Offset(0)).collect();
     let starts: Vec<_> = started.iter().map(|closed| entry(&closed.topic, closed.id.partition, closed.log_start)).collect();
+    let cleaned = partitions.iter().filter_map(|closed| Some((closed.id, closed.topic.clone(), closed.cleaned_to?)));
+    let cleaned: Vec<_> = cleaned.collect();
+    compaction::close_checkpoint(dir, &cleaned).await.map_err(|error| OpenError::Io(dir.to_path_buf(), error))?;
     let files = [
         (BASE_NAME, checkpoint::encode(&checkpoints)),
         (RECOVERY_POINT_CHECKPOINT, offsets(|closed| closed.log_end)),

@@ -11,7 +11,7 @@ use super::{LogStore, PartitionLog, TopicLogConfig};
 use crate::config::limits;
 use crate::rt::sync::oneshot;
 use crate::rt::{self, Queue};
-use crate::types::TopicPartitionId;
+use crate::types::{Offset, TopicPartitionId};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -19,6 +19,8 @@ use std::rc::Rc;
 pub struct HandedOver {
     dir: PathBuf,
     handed: Handed,
+    /// The end (exclusive) of what is compacted.
+    cleaned_to: Option<Offset>,
 }
 
 impl HandedOver {
@@ -51,17 +53,23 @@ impl LogStore {
     pub async fn release_partition(&self, id: TopicPartitionId) -> Result<HandedOver, ReleaseError> {
         let log = self.partition(id).ok_or(ReleaseError::NotHere)?;
         drain(&log).await?;
+        // Two cleaners would write the same files.
+        self.compaction().leave(id).await;
         let handed = log.hand_over().await.map_err(|reason| match reason {
             KeepReason::Busy => ReleaseError::Slow,
             KeepReason::Storage => ReleaseError::Storage,
-        })?;
+        });
+        let cleaned_to = self.compaction().cleaned_to(id);
+        self.compaction().left(id, handed.is_ok());
+        let handed = handed?;
         self.forget_released(&log);
-        Ok(HandedOver { dir: log.dir().health.path().to_path_buf(), handed })
+        Ok(HandedOver { dir: log.dir().health.path().to_path_buf(), handed, cleaned_to })
     }
 
     /// Goes on with what another store released.
     pub fn adopt_partition(&self, handed: HandedOver, config: Rc<TopicLogConfig>) -> Rc<PartitionLog> {
-        let HandedOver { dir, handed } = handed;
+        let HandedOver { dir, handed, cleaned_to } = handed;
+        self.compaction().note(handed.id, cleaned_to);
         let index = self.log_dirs().iter().position(|found| found.health.path() == dir).expect("every shard has every log directory");
         let name = PartitionDirectory::live(&*handed.topic, handed.id.partition).to_string();
         self.note_adopted(name, index, handed.id);

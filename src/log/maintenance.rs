@@ -4,7 +4,7 @@ use super::checkpoint::{self, BASE_NAME, Checkpoint};
 use super::dir::LogDir;
 use super::partition::FlushError;
 use super::tasks::for_each;
-use super::{LogStore, PartitionLog, idle, retention, unlinks};
+use super::{LogStore, PartitionLog, compaction, idle, retention, unlinks};
 use crate::rt::sync::{QueueReceiver, Semaphore};
 use crate::rt::{self, Queue, fs};
 use std::cell::Cell;
@@ -27,6 +27,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 pub fn start(store: &Rc<LogStore>, flushes: QueueReceiver<Rc<PartitionLog>>) {
     rt::spawn(Queue::Flush, flush_tails(flushes));
     rt::spawn(Queue::Background, close_idle_files(Rc::downgrade(store)));
+    compaction::start(store);
     for dir in store.log_dirs().iter().filter(|dir| dir.journal.is_some()) {
         rt::spawn(Queue::Flush, checkpoint_journal(Rc::downgrade(store), Rc::clone(dir)));
         rt::spawn(Queue::Background, watch_health(Rc::downgrade(store), Rc::clone(dir)));

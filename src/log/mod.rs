@@ -8,6 +8,7 @@
 //! [`PartitionLog::wait_durable`] waits for the journal. Never answers a read with what a crash could take back.
 
 mod checkpoint;
+pub mod compaction;
 mod config;
 mod dir;
 mod dirs;

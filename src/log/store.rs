@@ -1,6 +1,7 @@
 //! One shard's logs: its partitions and its journals, one journal for each log directory.
 
 use super::checkpoint::{self, Checkpoints};
+use super::compaction::{Compaction, CompactionStats};
 use super::dir::LogDir;
 use super::dirs::{ClosedPartition, DirInfo};
 use super::format::{DirectoryStage, PartitionDirectory};
@@ -57,6 +58,7 @@ pub struct LogStats {
     pub bypass_runs: u64,
     pub tail_unwritten_bytes: u64,
     pub tail_cached_bytes: u64,
+    pub compaction: CompactionStats,
 }
 
 /// See the module. One per shard, kept in an `Rc`.
@@ -83,6 +85,7 @@ pub struct LogStore {
     closing: Cell<bool>,
     /// A log directory went offline.
     failed: Event,
+    compaction: Compaction,
     flushes: RefCell<Option<QueueSender<Rc<PartitionLog>>>>,
 }
 
@@ -138,6 +141,7 @@ impl LogStore {
             stopping: Cell::new(false),
             closing: Cell::new(false),
             failed: Event::default(),
+            compaction: Compaction::open(info.dirs.iter().map(|dir| dir.path.as_path())).await?,
             flushes: RefCell::new(Some(flushes)),
         });
         maintenance::start(&store, flush_receiver);
@@ -328,6 +332,7 @@ impl LogStore {
         self.places.forget(&name);
         self.holders.borrow_mut().remove(&name);
         self.checkpoints[index].borrow_mut().remove(&id);
+        self.compaction.forget(id);
         let renamed = renamed.inspect_err(|error| dir.health.fail("deleting a partition", error))?;
         if let (Some(journal), Some(hold)) = (&dir.journal, hold) {
             journal.release(hold);
@@ -403,7 +408,7 @@ impl LogStore {
 
     pub fn stats(&self) -> LogStats {
         let mut stats =
-            LogStats { tail_unwritten_bytes: self.memory.unwritten(), tail_cached_bytes: self.memory.cached(), ..LogStats::default() };
+            LogStats { tail_unwritten_bytes: self.memory.unwritten(), tail_cached_bytes: self.memory.cached(), compaction: self.compaction.stats(), ..LogStats::default() };
         for journal in self.dirs.iter().filter_map(|dir| dir.journal.as_ref()) {
             stats.journal_frames += journal.frames_written.get();
             stats.journal_bytes += journal.bytes_written.get();
@@ -433,6 +438,10 @@ impl LogStore {
         &self.dirs
     }
 
+    pub(super) fn compaction(&self) -> &Compaction {
+        &self.compaction
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.closing.get()
     }
@@ -440,6 +449,7 @@ impl LogStore {
     /// Clean stop: tails into segments, padding cut, indexes and snapshots written, all synced. Appends fail from now on.
     pub async fn close(&self) -> ShardClosed {
         self.stopping.set(true);
+        self.compaction.stop().await;
         self.wait_for_changes().await;
         self.closing.set(true);
         self.memory.stop_waiting();
@@ -487,6 +497,7 @@ impl LogStore {
             topic: log.topic().to_string(),
             log_start: log.log_start(),
             log_end: log.log_end(),
+            cleaned_to: self.compaction.cleaned_to(log.id()),
         };
         Some(logs.iter().map(end).collect())
     }

@@ -184,6 +184,10 @@ pub(super) fn log_config(config: &TopicConfig) -> TopicLogConfig {
         retention_bytes: config.retention_bytes,
         retention_ms: config.retention_ms,
         file_delete_delay_ms: config.file_delete_delay_ms,
+        delete_retention_ms: config.delete_retention_ms,
+        min_cleanable_dirty_ratio: config.min_cleanable_dirty_ratio,
+        min_compaction_lag_ms: config.min_compaction_lag_ms,
+        max_compaction_lag_ms: config.max_compaction_lag_ms,
     }
 }
 

@@ -65,6 +65,11 @@ pub fn snapshot(shard: &Shard) -> MetricsSnapshot {
         readings.journal_written_bytes_total = stats.journal_bytes;
         readings.journal_writes_in_flight = stats.journal_writing;
         readings.journal_used_bytes = stats.journal_used_bytes;
+        readings.compaction_passes_total = stats.compaction.passes;
+        readings.compaction_read_bytes_total = stats.compaction.bytes_read;
+        readings.compaction_written_bytes_total = stats.compaction.bytes_written;
+        readings.partitions_uncleanable = stats.compaction.uncleanable;
+        readings.dirtiest_percent = (stats.compaction.dirtiest_ratio * 100.0) as u64;
         readings.journal_bytes = stats.journal_size_bytes;
         readings.segment_writes_total = stats.segment_writes;
         readings.segment_written_bytes_total = stats.segment_bytes;

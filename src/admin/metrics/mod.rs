@@ -171,6 +171,14 @@ pub struct ShardReadings {
     pub journal_bytes: u64,
     pub segment_writes_total: u64,
     pub segment_written_bytes_total: u64,
+    /// Passes of compaction over a partition.
+    pub compaction_passes_total: u64,
+    pub compaction_read_bytes_total: u64,
+    pub compaction_written_bytes_total: u64,
+    /// Partitions that cannot be compacted, since records of theirs cannot be read.
+    pub partitions_uncleanable: u64,
+    /// How dirty the dirtiest compacted partition is, in percent.
+    pub dirtiest_percent: u64,
     /// Messages sent to other cores.
     pub mesh_sent_total: u64,
     /// Messages that had to wait for room in a channel.

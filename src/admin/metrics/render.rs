@@ -82,6 +82,9 @@ const SHARD_SERIES: &[ShardSeries] = &[
     ("ringmill_journal_bytes", Kind::Gauge, "Size of the journals.", |r| r.journal_bytes),
     ("ringmill_segment_writes_total", Kind::Counter, "Writes to segments.", |r| r.segment_writes_total),
     ("ringmill_segment_written_bytes_total", Kind::Counter, "Bytes written to segments.", |r| r.segment_written_bytes_total),
+    ("ringmill_compaction_passes_total", Kind::Counter, "Passes of compaction over a partition.", |r| r.compaction_passes_total),
+    ("ringmill_compaction_read_bytes_total", Kind::Counter, "Bytes of batches that were compacted.", |r| r.compaction_read_bytes_total),
+    ("ringmill_compaction_written_bytes_total", Kind::Counter, "Bytes of batches left.", |r| r.compaction_written_bytes_total),
     ("ringmill_mesh_sent_total", Kind::Counter, "Messages sent to other cores.", |r| r.mesh_sent_total),
     ("ringmill_mesh_waited_total", Kind::Counter, "Messages that waited for room in a channel.", |r| r.mesh_waited_total),
     ("ringmill_log_dir_failed", Kind::Gauge, "1 while a log directory refuses writes.", |r| r.log_dir_failed.into()),
@@ -97,6 +100,9 @@ fn render_shards(page: &mut Exposition, snapshots: &[MetricsSnapshot]) {
         page.family(name, *kind, help);
         shards().for_each(|(shard, s)| page.sample(name, &[("shard", shard)], value(&s.readings)));
     }
+    let dirty = "kafka_log_logcleanermanager_max_dirty_percent";
+    page.family(dirty, Kind::Gauge, "How dirty the dirtiest compacted partition is.");
+    page.sample(dirty, &[], snapshots.iter().map(|snapshot| snapshot.readings.dirtiest_percent).max().unwrap_or(0));
     let memory = "ringmill_memory_bytes";
     page.family(memory, Kind::Gauge, "Bytes held for requests and answers under way.");
     for (shard, snapshot) in shards() {
@@ -175,6 +181,7 @@ type ReplicaGauge = (&'static str, &'static str, fn(&ShardReadings) -> u64);
 const REPLICA_GAUGES: &[ReplicaGauge] = &[
     ("kafka_server_replicamanager_partitioncount", "Partitions on this broker.", |r| r.partitions),
     ("kafka_server_replicamanager_underreplicatedpartitions", "Partitions with replicas out of sync.", |r| r.partitions_under_replicated),
+    ("kafka_log_logcleanermanager_uncleanable_partitions_count", "Partitions that cannot be compacted.", |r| r.partitions_uncleanable),
     ("kafka_server_replicamanager_offlinereplicacount", "Replicas that nobody can use.", |r| r.partitions_offline),
 ];
 

@@ -3,7 +3,7 @@
 //! ```text
 //! 0                       version
 //! 2                       entry count
-//! orders 0 4711           topic, partition, offset       (recovery-point-, replication-, log-start-offset-checkpoint)
+//! orders 0 4711           topic, partition, offset       (recovery-point-, replication-, log-start-offset-, cleaner-offset-checkpoint)
 //! orders 1 4712
 //! ```
 //! `leader-epoch-checkpoint` has `epoch start-offset` lines instead. Kafka creates these files empty before it first writes them, so an
@@ -15,6 +15,7 @@ use std::fmt::{self, Write};
 pub const RECOVERY_POINT_CHECKPOINT: &str = "recovery-point-offset-checkpoint";
 pub const REPLICATION_OFFSET_CHECKPOINT: &str = "replication-offset-checkpoint";
 pub const LOG_START_OFFSET_CHECKPOINT: &str = "log-start-offset-checkpoint";
+pub const CLEANER_OFFSET_CHECKPOINT: &str = "cleaner-offset-checkpoint";
 pub const LEADER_EPOCH_CHECKPOINT: &str = "leader-epoch-checkpoint";
 
 const VERSION: &str = "0";

@@ -16,18 +16,29 @@ use std::io;
 impl PartitionLog {
     /// The aborted transactions with records in [`from`, `upto`), by the offsets of their markers.
     pub async fn aborted_transactions(&self, from: Offset, upto: Offset) -> Result<Vec<AbortedTransaction>, ReadError> {
+        loop {
+            let segments = self.segments_from(from);
+            let found = self.collect_aborted(&segments, from, upto).await?;
+            // Compaction may have put others in their place, with an index of its own.
+            if segments == self.segments_from(from) {
+                return Ok(found);
+            }
+        }
+    }
+
+    fn segments_from(&self, from: Offset) -> Vec<SegmentId> {
+        let state = self.state.borrow();
+        state.segments[state.segment_index(from)..].iter().map(Segment::id).collect()
+    }
+
+    async fn collect_aborted(&self, segments: &[SegmentId], from: Offset, upto: Offset) -> Result<Vec<AbortedTransaction>, ReadError> {
         let mut found = Vec::new();
         if !self.has_aborted.get() || from >= upto {
             return Ok(found);
         }
-        let ids: Vec<SegmentId> = {
-            let state = self.state.borrow();
-            let first = state.segment_index(from);
-            state.segments[first..].iter().map(Segment::id).collect()
-        };
-        for id in ids {
+        for id in segments {
             // A transaction that began below `upto` may end in any later segment.
-            if TxnIndex::new(&self.transaction_index(id).await?).collect(from, upto, &mut found) {
+            if TxnIndex::new(&self.transaction_index(*id).await?).collect(from, upto, &mut found) {
                 break;
             }
         }

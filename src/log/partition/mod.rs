@@ -13,6 +13,7 @@ mod index;
 mod read;
 mod rebuild;
 mod removal;
+mod replacement;
 mod state;
 mod timestamps;
 
@@ -31,6 +32,7 @@ use super::dir::LogDir;
 use super::journal::{Change, Entry, Owner};
 use super::segment::SegmentId;
 use super::segment::files::SegmentKey;
+use crate::rt::SharedFile;
 use crate::rt::sync::{Event, EventListener, Semaphore};
 use crate::types::{ErrorCode, LeaderEpoch, Offset, Timestamp, TopicPartitionId};
 use std::cell::{Cell, RefCell};
@@ -58,6 +60,8 @@ pub struct PartitionLog {
     flush_wanted: Cell<bool>,
     runs: RunSync,
     closed: Cell<bool>,
+    /// Compaction is giving this segment its names: until then reads get this handle.
+    swapping: RefCell<Option<(SegmentId, SharedFile)>>,
     /// Its directory is about to go, or is another shard's: segments are left as they are.
     deleted: Cell<bool>,
     /// Written since it was opened: a clean stop has something to do.
@@ -101,6 +105,7 @@ impl PartitionLog {
             flush_wanted: Cell::new(false),
             runs: RunSync::default(),
             closed: Cell::new(false),
+            swapping: RefCell::default(),
             deleted: Cell::new(false),
             touched: Cell::new(false),
             entries_made: Cell::new(1),

@@ -191,6 +191,9 @@ impl PartitionLog {
 
     /// A handle of a segment's file; `None` if the segment has left the list, so that its file may have gone: look again.
     pub(super) async fn segment_file(&self, id: SegmentId) -> Result<Option<SharedFile>, ReadError> {
+        if let Some((_, file)) = self.swapping.borrow().as_ref().filter(|(swapping, _)| *swapping == id) {
+            return Ok(Some(file.clone()));
+        }
         let (key, file) = ((self.id, id), path(&self.path(), id.base, SegmentFileKind::Log));
         let opened = self.dir.files.reader(key, &file).await;
         if self.deleted.get() {

@@ -119,6 +119,14 @@ impl State {
         assert!(!self.segments.is_empty(), "a log has a segment");
     }
 
+    /// Puts one segment in the place of neighbours that begin where it does. Panics if they are not all there.
+    pub fn replace(&mut self, sources: &[SegmentId], by: Segment) {
+        let first = self.segment_index(by.base);
+        let range = first..first + sources.len();
+        assert!(self.segments[range.clone()].iter().map(Segment::id).eq(sources.iter().copied()), "neighbours of the list are replaced");
+        self.segments.splice(range, [by]);
+    }
+
     /// The segment that begins at `base`. Panics if it has left the list: whoever holds the partition's segments lock knows that it has not.
     pub fn segment_mut(&mut self, base: Offset) -> &mut Segment {
         let index = self.segment_index(base);

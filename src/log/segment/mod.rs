@@ -118,11 +118,11 @@ impl Segment {
             || header.last_offset().0 - self.base.0 > i32::MAX as i64
     }
 
-    /// `segment.ms`, less a random part of `segment.jitter.ms` (Kafka's way: below both).
+    /// [`TopicLogConfig::roll_ms`], less a random part of `segment.jitter.ms` (Kafka's way: below both).
     fn roll_ms(&self, config: &TopicLogConfig) -> i64 {
-        let jitter_max = config.segment_jitter_ms.clamp(0, config.segment_ms.max(0));
+        let jitter_max = config.segment_jitter_ms.clamp(0, config.roll_ms().max(0));
         let jitter = if jitter_max == 0 { 0 } else { self.jitter % jitter_max as u64 };
-        config.segment_ms - jitter as i64
+        config.roll_ms() - jitter as i64
     }
 
     /// Takes a batch of `size` bytes at its end; where it begins. Kafka indexes a batch when more than the interval lies behind the last entry.

@@ -100,7 +100,8 @@ pub async fn scan_batches(
     Ok(end)
 }
 
-fn check_batch(bytes: &Bytes, neighbours: &mut Neighbours) -> Result<(BatchHeader, usize), ScanStop> {
+/// The whole batch at the front of `bytes`, its CRC right, fit for its neighbours.
+pub fn check_batch(bytes: &Bytes, neighbours: &mut Neighbours) -> Result<(BatchHeader, usize), ScanStop> {
     let (header, size) = frame(bytes).map_err(ScanStop::Bad)?;
     check_crc(&header, &bytes[..size]).map_err(ScanStop::Bad)?;
     neighbours.take(&header).map_err(ScanStop::Misfit)?;
@@ -108,7 +109,7 @@ fn check_batch(bytes: &Bytes, neighbours: &mut Neighbours) -> Result<(BatchHeade
 }
 
 /// The size that the batch at the front of `bytes` says it has.
-fn batch_size(bytes: &[u8]) -> Option<usize> {
+pub fn batch_size(bytes: &[u8]) -> Option<usize> {
     let length = bytes.get(8..LENGTH_PREFIX_SIZE)?;
     let length = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
     Some(usize::try_from(length).ok()?.saturating_add(LENGTH_PREFIX_SIZE))
