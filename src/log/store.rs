@@ -141,7 +141,7 @@ impl LogStore {
             stopping: Cell::new(false),
             closing: Cell::new(false),
             failed: Event::default(),
-            compaction: Compaction::open(info.dirs.iter().map(|dir| dir.path.as_path())).await?,
+            compaction: Compaction::open(info.dirs.iter().map(|dir| dir.path.as_path())).await,
             flushes: RefCell::new(Some(flushes)),
         });
         maintenance::start(&store, flush_receiver);

@@ -7,7 +7,7 @@ kafka_port="$(free_port)" ringmill_port="$(free_port)" oracle_port="$(free_port)
 kafka_config=(offsets.topic.num.partitions=2 transaction.state.log.num.partitions=2 log.cleaner.backoff.ms=200 log.initial.task.delay.ms=100)
 
 kafka_up() { broker_start kafka "$kafka" "$kafka_port" "${kafka_config[@]}"; }
-ringmill_up() { broker_start ringmill "$ringmill_dir" "$ringmill_port" "log.dirs=$data" "$@"; }
+ringmill_up() { broker_start ringmill "$ringmill_dir" "$ringmill_port" "log.dirs=$data" "log.cleaner.enable=false" "$@"; }
 at_kafka() { local class="$1"; shift; kafka_java "$class" "127.0.0.1:$kafka_port" "$@"; }
 at_ringmill() { local class="$1"; shift; kafka_java "$class" "127.0.0.1:$ringmill_port" "$@"; }
 same() { cmp "$1" "$2" || { diff "$1" "$2" | head -20; return 1; }; [ -s "$1" ]; }

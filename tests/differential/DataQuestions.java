@@ -159,7 +159,7 @@ final class DataQuestions {
         return Base64.getEncoder().encodeToString(bytes);
     }
 
-    private static String produceRequest(String topic, int partition, int acks, String records) {
+    static String produceRequest(String topic, int partition, int acks, String records) {
         return "{transactionalId: null, acks: %d, timeoutMs: 30000, topicData: [{name: '%s', topicId: '$id:%s', partitionData: [{index: %d, records: %s}]}]}"
             .formatted(acks, topic, topic, partition, records == null ? "null" : "'" + records + "'");
     }

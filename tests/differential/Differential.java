@@ -27,6 +27,7 @@ public final class Differential {
         Differential differential = new Differential(arguments[0], arguments[1]);
         DataQuestions.ask(differential);
         AdminQuestions.ask(differential);
+        CompactionQuestions.ask(differential, differential.cases);
         System.exit(differential.cases.status());
     }
 

@@ -46,6 +46,10 @@ final class Peer {
         this.port = Integer.parseInt(bootstrap.substring(bootstrap.indexOf(':') + 1));
     }
 
+    String bootstrap() {
+        return host + ":" + port;
+    }
+
     JsonNode ask(ApiKeys api, short version, String request) throws Exception {
         JsonNode json = JSON.readTree(fill(request));
         ApiMessage message = (ApiMessage) converter(api, "Request").getMethod("read", JsonNode.class, short.class).invoke(null, json, version);

@@ -5,7 +5,7 @@ use super::dirty::{Cleanable, LogFacts};
 use super::pass::{Pass, PassStats};
 use super::throttle::Throttle;
 use super::{CleanerConfig, Interrupted};
-use crate::log::{LogStore, OpenError, PartitionLog};
+use crate::log::{LogStore, PartitionLog};
 use crate::rt::sync::Event;
 use crate::rt::{self, Queue};
 use crate::types::{Offset, TopicPartitionId};
@@ -52,7 +52,7 @@ pub struct Compaction {
 
 impl Compaction {
     /// With what the last start or stop knew of these log directories.
-    pub async fn open(dirs: impl Iterator<Item = &Path>) -> Result<Compaction, OpenError> {
+    pub async fn open(dirs: impl Iterator<Item = &Path>) -> Compaction {
         let mut cleaned_to = CleanedTo::new();
         for dir in dirs {
             match checkpoint::read_all(dir).await {
@@ -61,7 +61,7 @@ impl Compaction {
                 Err(error) => tracing::warn!("what is compacted is not known: {error}"),
             }
         }
-        Ok(Compaction {
+        Compaction {
             cleaned_to: RefCell::new(cleaned_to),
             uncleanable: RefCell::default(),
             stats: Cell::default(),
@@ -70,7 +70,7 @@ impl Compaction {
             busy: Cell::new(false),
             current: Cell::new(None),
             idle: Event::default(),
-        })
+        }
     }
 
     /// The end (exclusive) of what is compacted of a partition.

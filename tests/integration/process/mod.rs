@@ -1,5 +1,6 @@
 //! What Ringmill's own process promises: its start, its end, its directory, and what it keeps through both.
 
+mod compaction;
 mod disk_errors;
 mod disk_full;
 mod kill;

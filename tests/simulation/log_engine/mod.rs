@@ -4,6 +4,7 @@
 //! and topics stay deleted; leader epochs end where they did; repeats of remembered batches get their first answer.
 
 mod bursts;
+mod compaction;
 mod ledger;
 mod process;
 mod retention;
