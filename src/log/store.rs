@@ -407,8 +407,12 @@ impl LogStore {
     }
 
     pub fn stats(&self) -> LogStats {
-        let mut stats =
-            LogStats { tail_unwritten_bytes: self.memory.unwritten(), tail_cached_bytes: self.memory.cached(), compaction: self.compaction.stats(), ..LogStats::default() };
+        let mut stats = LogStats {
+            tail_unwritten_bytes: self.memory.unwritten(),
+            tail_cached_bytes: self.memory.cached(),
+            compaction: self.compaction.stats(),
+            ..LogStats::default()
+        };
         for journal in self.dirs.iter().filter_map(|dir| dir.journal.as_ref()) {
             stats.journal_frames += journal.frames_written.get();
             stats.journal_bytes += journal.bytes_written.get();

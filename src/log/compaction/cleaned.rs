@@ -27,12 +27,28 @@ pub struct CleanedSegment {
 
 impl CleanedSegment {
     /// Begins an empty one in the partition's directory.
-    pub async fn create(dir: &Path, base: Offset, now: Timestamp, index_interval_bytes: u64, with_aborted: bool) -> io::Result<CleanedSegment> {
+    pub async fn create(
+        dir: &Path,
+        base: Offset,
+        now: Timestamp,
+        index_interval_bytes: u64,
+        with_aborted: bool,
+    ) -> io::Result<CleanedSegment> {
         let options = OpenOptions { write: true, create: true, direct: true, durable: false };
         let file = File::open(&path(dir, base, SegmentFileKind::Log), options).await?;
         let buffer = AlignedBuffer::with_capacity(WRITE_BYTES);
         let segment = Segment::new(base, now);
-        Ok(CleanedSegment { dir: dir.to_path_buf(), file, buffer, written: 0, allocated: 0, segment, index_interval_bytes, with_aborted, aborted: vec![] })
+        Ok(CleanedSegment {
+            dir: dir.to_path_buf(),
+            file,
+            buffer,
+            written: 0,
+            allocated: 0,
+            segment,
+            index_interval_bytes,
+            with_aborted,
+            aborted: vec![],
+        })
     }
 
     /// Takes the next batch; how many bytes were written to the file.

@@ -175,7 +175,10 @@ async fn clean_dirtiest(store: &Rc<LogStore>, config: &CleanerConfig, throttle: 
 
 fn is_candidate(store: &LogStore, log: &PartitionLog) -> bool {
     let usable = !log.is_offline() && !log.dir().health.is_full() && !KAFKAS_OWN.contains(&&**log.topic());
-    usable && log.config().cleanup_compact && !store.compaction().must_end(log.id()) && !store.compaction().uncleanable.borrow().contains(&log.id())
+    usable
+        && log.config().cleanup_compact
+        && !store.compaction().must_end(log.id())
+        && !store.compaction().uncleanable.borrow().contains(&log.id())
 }
 
 async fn look(store: &LogStore, log: &PartitionLog) -> Option<Cleanable> {

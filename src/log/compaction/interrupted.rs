@@ -19,8 +19,7 @@ use std::path::Path;
 
 /// Leaves only live (and deleted) segment files in the partition's directory; whether there were others, so that it must be listed again.
 pub async fn finish_interrupted(dir: &Path, listing: &[DirEntry]) -> Result<bool, OpenError> {
-    let files: Vec<(SegmentFile, u64)> =
-        listing.iter().filter_map(|entry| Some((SegmentFile::parse(&entry.name)?, entry.len))).collect();
+    let files: Vec<(SegmentFile, u64)> = listing.iter().filter_map(|entry| Some((SegmentFile::parse(&entry.name)?, entry.len))).collect();
     if files.iter().all(|(file, _)| matches!(file.stage, FileStage::Live | FileStage::Deleted)) {
         return Ok(false);
     }
@@ -30,7 +29,12 @@ pub async fn finish_interrupted(dir: &Path, listing: &[DirEntry]) -> Result<bool
 }
 
 fn names(files: &[(SegmentFile, u64)]) -> String {
-    files.iter().filter(|(file, _)| matches!(file.stage, FileStage::Cleaned | FileStage::Swap)).map(|(file, _)| file.to_string()).collect::<Vec<_>>().join(", ")
+    files
+        .iter()
+        .filter(|(file, _)| matches!(file.stage, FileStage::Cleaned | FileStage::Swap))
+        .map(|(file, _)| file.to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 async fn finish(dir: &Path, files: &[(SegmentFile, u64)]) -> io::Result<()> {

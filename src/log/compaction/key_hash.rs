@@ -70,8 +70,11 @@ mod tests {
     #[test]
     fn hashes_are_the_references() {
         let keys = [0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908];
-        let expected: [u128; 3] =
-            [0xa381_7f04_ba25_a8e6_6df6_7214_c755_0293, 0xda87_c1d8_6b99_af44_3476_5911_9b22_fc45, 0x8177_228d_a4a4_5dc7_fca3_8bde_f60a_ffe4];
+        let expected: [u128; 3] = [
+            0xa381_7f04_ba25_a8e6_6df6_7214_c755_0293,
+            0xda87_c1d8_6b99_af44_3476_5911_9b22_fc45,
+            0x8177_228d_a4a4_5dc7_fca3_8bde_f60a_ffe4,
+        ];
         for (len, expected) in expected.into_iter().enumerate() {
             let message: Vec<u8> = (0..len as u8).collect();
             let [low, high] = KeyHasher::new(keys).hash(&message);

@@ -22,12 +22,12 @@ mod transactions;
 #[cfg(test)]
 mod tests;
 
-pub use cleaner::{Compaction, CompactionStats, start};
 pub use checkpoint::{close as close_checkpoint, take_over as take_over_checkpoint};
+pub use cleaner::{Compaction, CompactionStats, start};
+pub use dirty::{GroupedSegment, SegmentSummary};
 pub use interrupted::finish_interrupted;
 pub use pass::SourceSegment;
 pub use survivors::LastOfProducer;
-pub use dirty::{GroupedSegment, SegmentSummary};
 
 use std::io;
 use std::path::PathBuf;

@@ -226,7 +226,8 @@ impl<'a> Pass<'a> {
     ) -> Result<Segment, Interrupted> {
         let config = self.log.config();
         let base = sources[0].grouped.base;
-        let mut cleaned = CleanedSegment::create(&self.log.path(), base, round.now, config.index_interval_bytes, !self.aborted.is_empty()).await?;
+        let mut cleaned =
+            CleanedSegment::create(&self.log.path(), base, round.now, config.index_interval_bytes, !self.aborted.is_empty()).await?;
         for segment in sources {
             transactions.add_aborted(self.aborted_between(segment.grouped.base, segment.end));
             let mut source = self.open(segment).await?;

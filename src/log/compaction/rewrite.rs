@@ -95,10 +95,11 @@ fn empty(batch: &RecordBatch) -> RecordBatch {
 }
 
 fn like(batch: &RecordBatch, compression: Compression) -> BatchBuilder {
-    let mut builder = BatchBuilder::new(compression)
-        .base_offset(batch.base_offset)
-        .leader_epoch(batch.leader_epoch)
-        .producer(batch.producer_id, batch.producer_epoch, batch.base_sequence);
+    let mut builder = BatchBuilder::new(compression).base_offset(batch.base_offset).leader_epoch(batch.leader_epoch).producer(
+        batch.producer_id,
+        batch.producer_epoch,
+        batch.base_sequence,
+    );
     if batch.attributes.is_transactional() {
         builder = builder.transactional();
     }
@@ -194,7 +195,8 @@ mod tests {
 
     #[test]
     fn the_last_batch_of_a_producer_stays_without_its_records() {
-        let mut builder = BatchBuilder::new(Compression::of(Codec::Lz4)).base_offset(Offset(5)).producer(ProducerId(3), ProducerEpoch(1), 40);
+        let mut builder =
+            BatchBuilder::new(Compression::of(Codec::Lz4)).base_offset(Offset(5)).producer(ProducerId(3), ProducerEpoch(1), 40);
         builder.push(Timestamp(8), Some(b"k"), Some(b"v"), &[]);
         builder.push(Timestamp(9), Some(b"k"), Some(b"w"), &[]);
         let batch = builder.finish();
@@ -202,7 +204,10 @@ mod tests {
         assert_eq!(clean(&round, &batch), None);
         round.producers.insert(ProducerId(3), super::super::survivors::LastOfProducer::Data(Offset(6)));
         let kept = clean(&round, &batch).unwrap();
-        assert_eq!((kept.count, kept.size(), kept.base_offset, kept.last_offset(), kept.last_sequence()), (0, 61, Offset(5), Offset(6), 41));
+        assert_eq!(
+            (kept.count, kept.size(), kept.base_offset, kept.last_offset(), kept.last_sequence()),
+            (0, 61, Offset(5), Offset(6), 41)
+        );
         assert_eq!((kept.max_timestamp, kept.base_timestamp), (Timestamp(9), Timestamp::NONE));
         assert_eq!(kept.check_crc(), Ok(()));
         assert_eq!(clean(&round, &kept), Some(kept.clone()), "and stays in the next pass");

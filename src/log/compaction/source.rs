@@ -25,7 +25,15 @@ impl Source {
     pub async fn open(path: &Path, base: Offset, size: u64, chunk_bytes: usize) -> Result<Source, Interrupted> {
         let options = OpenOptions { direct: true, ..OpenOptions::default() };
         let file = File::open(path, options).await.map_err(|error| Interrupted::Read(path.to_path_buf(), error))?;
-        Ok(Source { path: path.to_path_buf(), file, position: 0, size, chunk: Bytes::new(), chunk_bytes, neighbours: Neighbours::from(base) })
+        Ok(Source {
+            path: path.to_path_buf(),
+            file,
+            position: 0,
+            size,
+            chunk: Bytes::new(),
+            chunk_bytes,
+            neighbours: Neighbours::from(base),
+        })
     }
 
     /// The next batch; `None` at the end. The second value is how many bytes were read from the file for it.

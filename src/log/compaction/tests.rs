@@ -252,8 +252,12 @@ fn aborted_records_go_and_markers_when_nothing_of_their_transactions_is_left() {
             marker(2, 7, TransactionMarker::Commit),
         ];
         batches.iter().for_each(|batch| log.append_replayed(batch.header(), batch.bytes().clone(), rt::wall_clock()));
-        let aborted =
-            AbortedTransaction { producer_id: ProducerId(2), first_offset: Offset(1), last_offset: Offset(2), last_stable_offset: Offset(0) };
+        let aborted = AbortedTransaction {
+            producer_id: ProducerId(2),
+            first_offset: Offset(1),
+            last_offset: Offset(2),
+            last_stable_offset: Offset(0),
+        };
         fs::write_file(&path(&log.path(), Offset(0), SegmentFileKind::TxnIndex), &aborted.to_bytes()).await.expect("written");
         roll(&log);
         wait_compacted(&broker, &log).await;
@@ -286,8 +290,12 @@ fn the_transaction_index_of_the_new_segment_has_what_readers_must_skip() {
         let marker = end_transaction_marker(TransactionMarker::Abort, ProducerId(2), ProducerEpoch(0), 0, rt::wall_clock());
         let batches = [transactional(2, 0, 0, "a", "aborted"), marker.stamped(Offset(1), LeaderEpoch(1))];
         batches.iter().for_each(|batch| log.append_replayed(batch.header(), batch.bytes().clone(), rt::wall_clock()));
-        let aborted =
-            AbortedTransaction { producer_id: ProducerId(2), first_offset: Offset(0), last_offset: Offset(1), last_stable_offset: Offset(2) };
+        let aborted = AbortedTransaction {
+            producer_id: ProducerId(2),
+            first_offset: Offset(0),
+            last_offset: Offset(1),
+            last_stable_offset: Offset(2),
+        };
         let index = path(&log.path(), Offset(0), SegmentFileKind::TxnIndex);
         fs::write_file(&index, &aborted.to_bytes()).await.expect("written");
         roll(&log);

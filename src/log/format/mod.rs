@@ -15,7 +15,7 @@ mod time_index;
 mod txn_index;
 
 pub use checkpoint::{
-    CLEANER_OFFSET_CHECKPOINT, CheckpointError, EpochEntry, LEADER_EPOCH_CHECKPOINT, LOG_START_OFFSET_CHECKPOINT, OffsetCheckpointEntry, RECOVERY_POINT_CHECKPOINT,
+    CheckpointError, EpochEntry, LEADER_EPOCH_CHECKPOINT, LOG_START_OFFSET_CHECKPOINT, OffsetCheckpointEntry, RECOVERY_POINT_CHECKPOINT,
     REPLICATION_OFFSET_CHECKPOINT, decode_leader_epoch_checkpoint, decode_offset_checkpoint, encode_leader_epoch_checkpoint,
     encode_offset_checkpoint,
 };

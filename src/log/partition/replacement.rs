@@ -127,13 +127,7 @@ impl PartitionLog {
         Ok(())
     }
 
-    async fn put_in_place(
-        &self,
-        _lock: &SegmentsLock,
-        sources: &[SegmentId],
-        end: Offset,
-        mut cleaned: Segment,
-    ) -> io::Result<()> {
+    async fn put_in_place(&self, _lock: &SegmentsLock, sources: &[SegmentId], end: Offset, mut cleaned: Segment) -> io::Result<()> {
         let base = cleaned.base;
         let file = self.rename_all(base, FileStage::Cleaned, FileStage::Swap).await?;
         self.rename_kinds(base, &[SegmentFileKind::TxnIndex], FileStage::Swap, FileStage::Live).await?;

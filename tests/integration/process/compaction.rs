@@ -52,7 +52,8 @@ fn no_key_is_lost_when_it_is_killed_while_it_compacts() {
     // Slow enough that kills fall into passes.
     let mut broker = Broker::start_with(&["log.cleaner.backoff.ms=10", "log.cleaner.io.max.bytes.per.second=30000000"]);
     let topic = unique("compacted");
-    let configs = [("cleanup.policy", "compact"), ("segment.bytes", "1048576"), ("min.cleanable.dirty.ratio", "0.01"), ("file.delete.delay.ms", "0")];
+    let configs =
+        [("cleanup.policy", "compact"), ("segment.bytes", "1048576"), ("min.cleanable.dirty.ratio", "0.01"), ("file.delete.delay.ms", "0")];
     Connection::to(&broker).create_topic(&topic, &configs);
     let mut written = 0;
     for life in 0..6u64 {
