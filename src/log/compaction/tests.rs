@@ -111,6 +111,10 @@ fn of_every_key_the_last_record_stays_where_it_was() {
             let expected: Vec<i64> = (0..40).map(|round| round * 3 + 2).collect();
             assert!(expected.iter().all(|offset| offsets.contains(offset)), "{offsets:?}");
             assert_eq!(offsets.len(), 42, "{offsets:?}");
+            for offset in 0..log.log_end().0 {
+                let answer = log.read(Offset(offset), 1, true, log.log_end()).await.expect("a read");
+                assert!(answer.bytes > 0, "nothing at {offset}, though there is more behind the gap");
+            }
             assert!(found.contains(&(117, "a".into(), Some(format!("39-{}", "v".repeat(100))))));
             assert!(codec != Codec::None || log.size_bytes() < size, "{} of {size} bytes", log.size_bytes());
             broker.stop().await;

@@ -77,8 +77,10 @@ impl PartitionLog {
         }
         match self.find_batch(from).await? {
             None => Ok(FetchedRecords::default()),
-            // It was written and evicted, or the other way round, while the index was read.
-            Some(Found::Memory(..)) => Ok(self.read_tail(from, max_bytes, min_one_batch, upto).unwrap_or_default()),
+            // It was written and evicted, or the other way round, while the index was read; or memory begins behind a gap that compaction left.
+            Some(Found::Memory(header, _)) => {
+                Ok(self.read_tail(from.max(header.base_offset), max_bytes, min_one_batch, upto).unwrap_or_default())
+            }
             Some(Found::File { header, segment, file, position, size }) => {
                 // Retention may have taken the segment that held it, meanwhile.
                 self.check_range(from)?;
