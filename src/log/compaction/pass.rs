@@ -22,11 +22,13 @@ use crate::types::Offset;
 use crate::wire::records::{RecordBatch, Records};
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Batches with more in them are rebuilt on the blocking pool: compressing 64 KiB takes up to a millisecond.
 const REBUILD_INLINE_BYTES: usize = 64 << 10;
 /// What reading and writing takes beside the map, about.
 const BUFFER_BYTES: u64 = 1 << 20;
+const REST_AT_ONCE: Duration = Duration::from_millis(20);
 const TXN_INDEX_BYTES_MAX: u64 = 64 << 20;
 
 /// A sealed segment that a pass reads.
@@ -124,10 +126,11 @@ impl<'a> Pass<'a> {
     }
 
     async fn rest_after(&mut self, bytes: u64) {
-        if bytes > 0
-            && let Some(rest) = self.throttle.rest_after(bytes, rt::now())
-        {
-            rt::sleep(rest).await;
+        let rest = if bytes > 0 { self.throttle.rest_after(bytes, rt::now()) } else { None };
+        let until = rt::now() + rest.unwrap_or_default();
+        // A stop does not wait for the throttle.
+        while rt::now() < until && self.check().is_ok() {
+            rt::sleep((until - rt::now()).min(REST_AT_ONCE)).await;
         }
     }
 
