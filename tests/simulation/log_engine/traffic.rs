@@ -189,6 +189,10 @@ impl Client {
         let contents = &mut *self.ledger.lock();
         let remembered = contents.slots[self.slot].remembered(id);
         let Some(written) = remembered.get(below(5) as usize) else { return };
+        // A start may find nothing left of deleted batches to remember a producer by.
+        if written.next() <= self.log.log_start().0 {
+            return;
+        }
         match self.log.append(&written.sent, contents.leader_epoch(), rt::wall_clock()) {
             Ok(answer) => {
                 assert!(answer.duplicate, "slot {}: the batch at {} was appended again", self.slot, written.first());
