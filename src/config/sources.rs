@@ -142,9 +142,11 @@ fn name_node_twice(merged: &mut ConfigMap) {
 
 fn parse_file(bytes: &[u8]) -> Result<ConfigMap, LoadError> {
     let mut properties = ConfigMap::new();
-    java_properties::PropertiesIter::new(bytes)
+    // The parser looks for a byte order mark, which such files do not have, and panics at half a one: it never finds one behind a line's end.
+    let bytes = [b"\n", bytes].concat();
+    java_properties::PropertiesIter::new(&bytes[..])
         .read_into(|name, value| drop(properties.insert(name, value)))
-        .map_err(|error| LoadError::File { line: error.line_number(), reason: error.to_string() })?;
+        .map_err(|error| LoadError::File { line: error.line_number().map(|line| line - 1), reason: error.to_string() })?;
     Ok(properties)
 }
 

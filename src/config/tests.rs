@@ -513,6 +513,7 @@ fn a_file_that_is_no_properties_file_is_named_with_its_line() {
     let sources = Sources { file: Some(b"a=1\nb=\\u00zz\n".to_vec()), ..Sources::default() };
     let error = BrokerConfig::load(&sources).expect_err("must be refused").to_string();
     assert!(error.starts_with("the configuration file does not parse at line 2:"), "{error}");
+    assert!(BrokerConfig::load(&Sources { file: Some(vec![0xef]), ..Sources::default() }).is_ok(), "half a byte order mark");
 }
 
 proptest! {

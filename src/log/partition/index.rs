@@ -220,6 +220,10 @@ async fn walk_from(file: &SharedFile, segment: SegmentView, from: OffsetPosition
             let why = format!("the entry of offset {} leads to the batch at {}", from.offset, header.base_offset);
             return Err(Lost::Index(why));
         }
+        if header.last_offset() >= segment.end {
+            let why = format!("at position {position}: the batch at {} lies beyond its segment's end {}", header.base_offset, segment.end);
+            return Err(Lost::Read(io::Error::new(io::ErrorKind::InvalidData, why)));
+        }
         if header.last_offset() >= offset {
             return Ok(Walked { found: Some((header, position, size)), passed: position - start });
         }
