@@ -220,11 +220,16 @@ async fn walk_from(file: &SharedFile, segment: SegmentView, from: OffsetPosition
             let why = format!("the entry of offset {} leads to the batch at {}", from.offset, header.base_offset);
             return Err(Lost::Index(why));
         }
-        if header.last_offset() >= segment.end {
-            let why = format!("at position {position}: the batch at {} lies beyond its segment's end {}", header.base_offset, segment.end);
-            return Err(Lost::Read(io::Error::new(io::ErrorKind::InvalidData, why)));
+        if header.next_offset() > segment.end {
+            let what =
+                format!("at position {position}: a batch at offset {} in a segment that ends at {}", header.base_offset, segment.end);
+            return Err(Lost::Read(io::Error::new(io::ErrorKind::InvalidData, what)));
         }
         if header.last_offset() >= offset {
+            if header.base_offset > offset {
+                // No batch holds the offset: the next one vouches for this one's base offset.
+                walk.next().await.map_err(Lost::Read)?;
+            }
             return Ok(Walked { found: Some((header, position, size)), passed: position - start });
         }
         yield_if_needed().await;
