@@ -71,7 +71,6 @@ pub async fn serve(seed: ControllerSeed) {
             tracing::error!("the broker ends: {reason}");
             rt::timeout(limits::FAILED_STOP_MAX, core.stop(Some(started.dirs))).await;
             let _ = events.send(Event::Failed(reason));
-            return;
         }
         Err(reason) => {
             core.stop(None).await;

@@ -7,7 +7,7 @@ use crate::log::tests::{Broker, TOPIC, read_all, small_config, start, topic_id, 
 use crate::log::{LogConfig, PartitionLog, TopicLogConfig};
 use crate::rt::sim::world::{Machine, World};
 use crate::rt::{self, fs};
-use crate::types::{LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, Timestamp};
+use crate::types::{LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId};
 use crate::wire::records::{BatchBuilder, Codec, Compression, RecordBatch, TransactionMarker, end_transaction_marker};
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -386,13 +386,15 @@ fn a_crash_at_any_step_of_a_pass_loses_nothing() {
         world.block_on(machine, async move {
             let broker = start(eager()).await;
             let log = open(&broker, compacted()).await;
-            written.borrow().check(&read(&log).await);
+            let found = read(&log).await;
+            written.borrow().check(&found);
             for entry in fs::list_dir(&log.path()).await.expect("a listing") {
                 assert!(!entry.name.ends_with(".cleaned") && !entry.name.ends_with(".swap"), "{}", entry.name);
             }
             produce(&log, &written, 30).await;
             wait_compacted(&broker, &log).await;
-            written.borrow().check(&read(&log).await);
+            let found = read(&log).await;
+            written.borrow().check(&found);
             broker.stop().await;
         });
         if *passes.borrow() > 0 { finished += 1 } else { interrupted += 1 }

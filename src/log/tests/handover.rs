@@ -86,7 +86,7 @@ fn a_partition_between_two_shards_is_whole_after_a_crash() {
     world.block_on(machine, async {
         let shards = start_shards(2).await;
         let log = shards.open(0).await;
-        (0..20).for_each(|n| drop(append(&log, &batch(n, 1, 500, n as u8))));
+        (0..20).for_each(|n| _ = append(&log, &batch(n, 1, 500, n as u8)));
         log.wait_durable(Offset(20)).await.unwrap();
         log.set_log_start(Offset(12)).await.unwrap();
         assert!(shards.stores[0].release_partition(id()).await.is_ok());
@@ -118,7 +118,7 @@ fn move_and_stop(seed: u64) {
     world.block_on(machine, async {
         let shards = start_shards(2).await;
         let log = shards.open(0).await;
-        (0..20).for_each(|n| drop(append(&log, &batch(n, 1, 5_000, n as u8))));
+        (0..20).for_each(|n| _ = append(&log, &batch(n, 1, 5_000, n as u8)));
         let log = shards.move_over(0, 1).await.expect("a move");
         append(&log, &batch(20, 1, 500, 20));
         let closed = vec![shards.stores[0].close().await, shards.stores[1].close().await];
@@ -197,8 +197,7 @@ fn move_and_crash(seed: u64) -> u64 {
             assert_eq!(value[0], offset as u8, "the record at {offset}");
         }
     });
-    let moves = told.borrow().moves;
-    moves
+    told.borrow().moves
 }
 
 #[test]

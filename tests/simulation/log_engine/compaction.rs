@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 const NO_FAULTS: DiskFaults =
-    DiskFaults { read_error_one_in: 0, write_error_one_in: 0, sync_error_one_in: 0, stall_one_in: 0, capacity: None };
+    DiskFaults { read_error_one_in: 0, write_error_one_in: 0, sync_error_one_in: 0, stall_one_in: 0, capacity: None, only_in: None };
 /// The cleaner begins so long after a start, which is enough for the check.
 const BACKOFF: Duration = Duration::from_millis(300);
 
