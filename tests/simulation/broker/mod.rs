@@ -230,7 +230,7 @@ fn produce_crash_recover(seed: u64, moves_us: Option<u64>) -> Counts {
         world.spawn_on(clients, moves::move_about(address, pause_us_max, Rc::clone(&oracle)));
     }
     // Some disks dawdle now and then, so that moves are called off.
-    let stall_one_in = if moves_us.is_some() && seed % 3 == 0 { 60 } else { 0 };
+    let stall_one_in = if moves_us.is_some() && seed.is_multiple_of(3) { 60 } else { 0 };
     world.set_disk_faults(broker, DiskFaults { stall_one_in, ..DiskFaults::default() });
     for _ in 0..LIVES {
         let node = boot(&world, broker, 1 + world.random_below(3) as usize);

@@ -155,7 +155,7 @@ async fn make_and_delete(address: SocketAddr) {
 
 async fn latest_offset(client: &mut Client, (topic, index): Partition) -> Offset {
     let partition = ListOffsetsPartition { partition_index: PartitionIndex(index), timestamp: Timestamp(-1), ..Default::default() };
-    let topic = ListOffsetsTopic { name: TOPICS[topic].into(), partitions: vec![partition], ..Default::default() };
+    let topic = ListOffsetsTopic { name: TOPICS[topic].into(), partitions: vec![partition] };
     let response = client.ask(&ListOffsetsRequest { topics: vec![topic], ..Default::default() }, 5).await.expect("nothing is cut");
     let answer = &response.topics[0].partitions[0];
     assert_eq!(answer.error_code, ErrorCode::None, "an offset was asked for during a move");
