@@ -1,8 +1,11 @@
 //! Whatever becomes of the files beside a log, the answers stay the same.
 
 use super::*;
+use crate::log::producer::ProducerStates;
 use crate::log::{EpochEnd, OpenError, TimestampOffset};
 use crate::rt::fs;
+use crate::types::{ProducerEpoch, ProducerId};
+use crate::wire::records::{TransactionMarker, end_transaction_marker};
 use std::path::{Path, PathBuf};
 
 const DIR: &str = "/data/orders-0";
@@ -206,6 +209,46 @@ fn damage_in_a_sealed_segment_fails_the_reads_that_meet_it_and_no_others() {
             broker.stop().await;
             fs::write_file(&path, &whole).await.unwrap();
         }
+    });
+}
+
+#[test]
+fn an_index_of_aborted_transactions_that_is_garbage_is_made_anew() {
+    let (world, machine) = world(67);
+    world.block_on(machine, async {
+        let broker = start(small_config()).await;
+        let log = broker.log(0).await;
+        let (mut states, mut expected) = (ProducerStates::default(), Vec::new());
+        let mut sequences = [0; 3];
+        for n in 0..240 {
+            broker.store.room(2000).await;
+            let (id, at) = (n % 3, log.log_end());
+            // Every producer ends its transaction after some batches, the third one only in a later segment.
+            let made = if n % (17 + 30 * id) == 16 {
+                let marker = if n % 2 == 0 { TransactionMarker::Abort } else { TransactionMarker::Commit };
+                end_transaction_marker(marker, ProducerId(id), ProducerEpoch(0), 1, Timestamp(n))
+            } else {
+                let sequence = sequences[id as usize];
+                sequences[id as usize] += 1;
+                let mut builder = BatchBuilder::default().producer(ProducerId(id), ProducerEpoch(0), sequence).transactional();
+                builder.push(Timestamp(n), None, Some(&[7; 900]), &[]);
+                builder.finish()
+            };
+            let made = made.stamped(at, LeaderEpoch(1));
+            expected.extend(states.record(&made).and_then(|completed| completed.aborted_transaction()));
+            log.append_replayed(made.header(), made.bytes().clone(), Timestamp(1));
+        }
+        log.wait_durable(Offset(240)).await.unwrap();
+        broker.stop().await;
+        assert!(expected.len() > 3, "{expected:?}");
+        let logs = files(&[".log"]).await;
+        assert!(logs.len() > 3);
+        for path in &logs {
+            fs::write_file(&path.with_extension("txnindex"), &[0x11; 50]).await.unwrap();
+        }
+        let broker = start(small_config()).await;
+        assert_eq!(broker.log(0).await.aborted_transactions(Offset(0), Offset(240)).await.unwrap(), expected);
+        broker.stop().await;
     });
 }
 
