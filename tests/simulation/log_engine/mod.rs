@@ -237,7 +237,7 @@ fn one_failing_log_directory_leaves_the_other_serving() {
 fn a_failing_disk_under_many_partitions_loses_nothing_acknowledged() {
     // Enough partitions for one sync of the whole file system to serve several shards.
     let faults = DiskFaults { write_error_one_in: 3_000, sync_error_one_in: 300, ..NO_FAULTS };
-    run_all(40, &Story { slot_count: 40, lives: 3, faults, ..CRASHES });
+    run_all(12, &Story { slot_count: 40, lives: 3, faults, ..CRASHES });
 }
 
 #[test]
@@ -260,5 +260,5 @@ fn retention_takes_what_it_may_and_nothing_else_through_crashes() {
 
 #[test]
 fn many_partitions_share_a_small_ring() {
-    run_all(30, &Story { slot_count: 25, lives: 3, ..CRASHES });
+    run_all(15, &Story { slot_count: 25, lives: 3, ..CRASHES });
 }
