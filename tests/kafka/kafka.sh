@@ -30,6 +30,7 @@ kafka_tool() {
     kafka-console-consumer) class=org.apache.kafka.tools.consumer.ConsoleConsumer ;;
     kafka-producer-perf-test) class=org.apache.kafka.tools.ProducerPerformance ;;
     kafka-get-offsets) class=org.apache.kafka.tools.GetOffsetShell ;;
+    kafka-delete-records) class=org.apache.kafka.tools.DeleteRecordsCommand ;;
     kafka-log-dirs) class=org.apache.kafka.tools.LogDirsCommand ;;
     kafka-broker-api-versions) class=org.apache.kafka.tools.BrokerApiVersionsCommand ;;
     kafka-dump-log) class=org.apache.kafka.tools.DumpLogSegments ;;
