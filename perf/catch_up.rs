@@ -6,6 +6,7 @@
 //! consumer has it, count from when its request was due. The broker's data must be on this machine (`--data`).
 
 use crate::client::Client;
+use crate::latency::GRACE;
 use crate::payload::{ProduceFrame, Shape, fill, outcome, prime};
 use crate::process::Usage;
 use crate::reader::{FetchSize, Reader};
@@ -22,8 +23,6 @@ use std::time::{Duration, Instant};
 
 /// What a window begins with does not count: the reader begins, or what it had under way ends.
 const SETTLE: Duration = Duration::from_millis(500);
-/// How long after the last request's time its answer is waited for.
-const GRACE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 pub struct Arguments {

@@ -116,8 +116,7 @@ impl Driver {
                 self.fail(&error);
                 // What came meanwhile; whoever comes later finds nobody.
                 while let Some(Submission { request, reply }) = submissions.try_receive() {
-                    let response = self.refused(request);
-                    reply.send(ControllerReply { version: self.published.image.borrow().version(), response });
+                    reply.send(self.published.refuse(request, &self.broker));
                 }
                 return;
             }
@@ -219,13 +218,6 @@ impl Driver {
         }
         self.snapshot_at = self.log.len() + self.log_bytes_before_snapshot.max(snapshot.records.len() as u64);
         Ok(())
-    }
-
-    fn refused(&self, request: ControllerRequest) -> ControllerResponse {
-        let mut random = random_u64;
-        let mut cx = HandlerContext { image: &self.committed, broker: &self.broker, random: &mut random };
-        let (_, response) = request.handle(&mut cx);
-        response.refused(ErrorCode::KafkaStorageError)
     }
 
     /// What is on disk is unknown from now on: nothing more is changed, until a restart reads it.

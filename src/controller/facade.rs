@@ -77,15 +77,8 @@ impl Controller {
         let (reply, answer) = oneshot();
         match self.submissions.send(Submission { request, reply }) {
             Ok(()) => answer.await.expect("the driver answers what it takes"),
-            Err(submission) => self.refuse(submission.request),
+            Err(submission) => self.published.refuse(submission.request, &self.broker),
         }
-    }
-
-    fn refuse(&self, request: ControllerRequest) -> ControllerReply {
-        let image = self.image();
-        let mut random = random_u64;
-        let (_, response) = request.handle(&mut HandlerContext { image: &image, broker: &self.broker, random: &mut random });
-        ControllerReply { version: image.version(), response: response.refused(ErrorCode::KafkaStorageError) }
     }
 
     /// The newest published image.
@@ -144,6 +137,14 @@ impl Published {
             is_failed: false.into(),
             failed: Event::default(),
         }
+    }
+
+    /// The answer to what is asked when the log has failed.
+    pub fn refuse(&self, request: ControllerRequest, broker: &BrokerConfig) -> ControllerReply {
+        let image = Arc::clone(&self.image.borrow());
+        let mut random = random_u64;
+        let (_, response) = request.handle(&mut HandlerContext { image: &image, broker, random: &mut random });
+        ControllerReply { version: image.version(), response: response.refused(ErrorCode::KafkaStorageError) }
     }
 }
 

@@ -360,7 +360,7 @@ impl LogStore {
     /// A partition has gone to another shard.
     pub(super) fn forget_released(&self, log: &Rc<PartitionLog>) {
         self.partitions.borrow_mut().remove(&log.id());
-        let index = self.dirs.iter().position(|dir| Rc::ptr_eq(dir, log.dir())).expect("a log is in one of the directories");
+        let index = self.index_of(log);
         self.departed.borrow_mut()[index].insert(log.id(), handover::departed(log));
     }
 

@@ -3,6 +3,7 @@
 //! The checks, after every start and by a reader all along: every record is what was written at its offset; of every key the last one is there,
 //! unless it is a tombstone, or a later one came; and where a tombstone has gone, nothing older of its key is left.
 
+use super::NO_FAULTS;
 use super::world;
 use bytes::{Bytes, BytesMut};
 use ringmill::log::compaction::CleanerConfig;
@@ -18,8 +19,6 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-const NO_FAULTS: DiskFaults =
-    DiskFaults { read_error_one_in: 0, write_error_one_in: 0, sync_error_one_in: 0, stall_one_in: 0, capacity: None, only_in: None };
 /// The cleaner begins so long after a start, which is enough for the check.
 const BACKOFF: Duration = Duration::from_millis(300);
 
