@@ -27,6 +27,7 @@ use crate::shard::connection::{Frame, Session};
 use crate::shard::outbound::{Outbound, Part};
 use crate::types::ErrorCode;
 use crate::wire::{self, ApiKey, Reader, Request, RequestHeader, Response, decode_request, encode_response_frame};
+use bytes::Bytes;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -109,6 +110,12 @@ impl RequestContext {
     fn decode<Q: Request>(&mut self) -> Result<Q, String> {
         let version = self.header.api_version;
         decode_request(&mut self.body, version).map_err(|e| format!("{} version {version} does not parse: {e}", self.header.api_key.name()))
+    }
+
+    /// Holds on to the request's bytes no longer, once it is decoded.
+    fn let_go_of_frame(&mut self) {
+        self.body = Reader::new(Bytes::new());
+        self.header.client_id = self.header.client_id.take().map(|id| id.detached());
     }
 
     /// Encodes a response and counts the request as done.

@@ -29,6 +29,9 @@ pub async fn handle(mut context: RequestContext) -> Handled {
         Ok(request) => request,
         Err(reason) => return Handled::Refuse(reason),
     };
+    if context.request_bytes() >= limits::FRAME_OF_ITS_OWN_BYTES {
+        let_go_of_frame(&mut context, &mut request);
+    }
     let acks = request.acks;
     let checked = if (ACKS_ALL..=1).contains(&acks) {
         check_all(&context, &mut request).await
@@ -45,6 +48,15 @@ pub async fn handle(mut context: RequestContext) -> Handled {
         let response = respond(&context, request, answers);
         context.encode(&response)
     }))
+}
+
+/// Leaves the request's memory to its records, which can become a log's tail without a copy then.
+fn let_go_of_frame(context: &mut RequestContext, request: &mut ProduceRequest) {
+    context.let_go_of_frame();
+    request.transactional_id = request.transactional_id.take().map(|id| id.detached());
+    for topic in &mut request.topic_data {
+        topic.name = topic.name.detached();
+    }
 }
 
 fn finish_unacknowledged(context: RequestContext, begun: Begun) -> Handled {

@@ -88,12 +88,20 @@ impl Connection {
         }
     }
 
-    /// Waits for bytes and appends at most `limit` of them to `buffer` (growing it only by what arrived or what capacity it
-    /// has); 0: the peer has closed. Cancel-safe. One reader at a time.
+    /// Waits for bytes and appends at most `limit` of them to `buffer` (growing it only by what arrived); 0: the peer has closed. Cancel-safe.
+    /// One reader at a time.
     pub async fn read(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
         match &self.0 {
             ConnectionKind::Uring(c) => c.read(buffer, limit).await,
             ConnectionKind::Sim(c) => c.read(buffer, limit).await,
+        }
+    }
+
+    /// The same for many bytes: `buffer` has room for some, and they go there without a copy.
+    pub async fn read_in_place(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
+        match &self.0 {
+            ConnectionKind::Uring(c) => c.read_in_place(buffer, limit).await,
+            ConnectionKind::Sim(c) => c.read(buffer, limit.min(buffer.capacity() - buffer.len())).await,
         }
     }
 

@@ -165,18 +165,33 @@ async fn read_frame(shard: &Rc<Shard>, session: &Session, buffer: &mut BytesMut)
     session.wait_for_share(size, shard.config.ringmill.request_memory_connection_bytes).await;
     let hold = shard.budget_of(api_key).acquire(size as u64, &session.connection).await;
     buffer.advance(PREFIX);
+    if size >= limits::FRAME_OF_ITS_OWN_BYTES {
+        let bytes = read_large(session, buffer, size).await?;
+        return Ok(Frame { bytes, hold });
+    }
     fill(session, buffer, size).await?;
     Ok(Frame { bytes: buffer.split_to(size).freeze(), hold })
 }
 
-/// Reads until `buffer` holds `wanted` bytes; memory grows with what arrives, not with what was announced.
+/// Reads the rest of a large frame, and not a byte more, into memory of its own: the budget for all of it is held by now.
+async fn read_large(session: &Session, buffer: &mut BytesMut, size: usize) -> Result<Bytes, End> {
+    let mut frame = BytesMut::with_capacity(size);
+    frame.extend_from_slice(&buffer.split_to(buffer.len().min(size)));
+    while frame.len() < size {
+        let missing = size - frame.len();
+        match session.connection.read_in_place(&mut frame, missing).await {
+            Ok(0) => return Err(End::PeerClosed),
+            Ok(_) => {}
+            Err(_) => return Err(End::Io),
+        }
+    }
+    Ok(frame.freeze())
+}
+
+/// Reads until `buffer` holds `wanted` bytes, few of them.
 async fn fill(session: &Session, buffer: &mut BytesMut, wanted: usize) -> Result<(), End> {
     while buffer.len() < wanted {
-        let missing = wanted - buffer.len();
-        if buffer.len() >= limits::READ_AHEAD_BYTES {
-            buffer.reserve(missing.min(buffer.len()));
-        }
-        let limit = missing.max(limits::READ_AHEAD_BYTES);
+        let limit = (wanted - buffer.len()).max(limits::READ_AHEAD_BYTES);
         match session.connection.read(buffer, limit).await {
             Ok(0) => return Err(End::PeerClosed),
             Ok(_) => {}

@@ -66,21 +66,22 @@ pub async fn append_all(shard: &Shard, appends: Vec<PartitionAppend>) -> Pending
         shard.logs().room(taken).await;
     }
     let now = rt::wall_clock();
-    let outcomes = appends.into_iter().map(|append| append_one(shard, &append, now)).collect();
+    let outcomes = appends.into_iter().map(|append| append_one(shard, append, now)).collect();
     PendingAppends { outcomes }
 }
 
-fn append_one(shard: &Shard, append: &PartitionAppend, now: Timestamp) -> Begun {
+fn append_one(shard: &Shard, append: PartitionAppend, now: Timestamp) -> Begun {
     let (log, leader_epoch) = match shard.led_partition(append.id) {
         Ok(led) => led,
         Err(error) => return (AppendOutcome::failed(error), None),
     };
-    match log.append(&append.records, leader_epoch, now) {
+    let size = append.records.len();
+    match log.append_owned(append.records, leader_epoch, now) {
         Ok(appended) => {
-            log.count_traffic(append.records.len());
+            log.count_traffic(size);
             if !appended.duplicate {
                 let records = appended.last_offset.0 - appended.first_offset.0 + 1;
-                shard.metrics.borrow_mut().produced(log.topic(), records as u64, append.records.len() as u64);
+                shard.metrics.borrow_mut().produced(log.topic(), records as u64, size as u64);
             }
             let outcome = AppendOutcome {
                 error: ErrorCode::None,

@@ -1,7 +1,7 @@
 //! Sockets: every call is tried at once without blocking, and only what would block waits in the ring.
 //!
-//! A connection's read lands in its buffer's spare capacity, and beyond that in an area of the core's, so ten thousand idle
-//! connections hold no buffers.
+//! A read lands in an area of the core's and is copied from there, so ten thousand idle connections hold no buffers; what is large is
+//! received in place.
 
 use super::readiness::{Socket, readable_once};
 use super::shared_file::SharedFile;
@@ -114,18 +114,19 @@ impl Connection {
     pub async fn read(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
         assert!(limit > 0, "a read of nothing cannot tell the end of the stream");
         task::yield_if_needed().await;
+        self.socket().receive(buffer, limit).await
+    }
+
+    pub async fn read_in_place(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
+        assert!(limit > 0 && buffer.capacity() > buffer.len(), "a read of nothing cannot tell the end of the stream");
+        task::yield_if_needed().await;
         loop {
-            match self.try_read(buffer, limit) {
+            match syscall::receive(self.socket().as_raw_fd(), buffer, limit) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.socket().readable().await?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
             }
         }
-    }
-
-    fn try_read(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
-        let core = task::core();
-        syscall::receive(self.socket().as_raw_fd(), buffer, &mut core.scratch.borrow_mut(), limit)
     }
 
     pub async fn write_all(&self, parts: &mut VecDeque<Bytes>) -> io::Result<()> {

@@ -4,13 +4,15 @@
 //! empty send always succeeds), so waiting to write sends some of the bytes that are to be sent anyway. All of it is cancel-safe: what is under
 //! way stays in the stream, and the next wait finds it.
 
+use super::task;
+use bytes::BytesMut;
 use glommio::net::TcpStream;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -32,6 +34,20 @@ impl Socket {
     pub async fn readable(&self) -> io::Result<()> {
         poll_fn(|cx| Pin::new(&mut *self.stream.borrow_mut()).poll_read(cx, &mut [])).await?;
         Ok(())
+    }
+
+    /// Receives at most `limit` bytes by way of the core's own area. After a short receive the wait for the next one is in the ring at once, so
+    /// a peer that waits for its answers costs one receive for each of its requests. One waiter at a time.
+    pub async fn receive(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
+        let core = task::core();
+        poll_fn(|cx| {
+            let mut scratch = core.scratch.borrow_mut();
+            let len = scratch.len().min(limit);
+            let received = ready!(Pin::new(&mut *self.stream.borrow_mut()).poll_read(cx, &mut scratch[..len]))?;
+            buffer.extend_from_slice(&scratch[..received]);
+            Poll::Ready(Ok(received))
+        })
+        .await
     }
 
     /// Sends at least one byte of `bytes` as soon as the socket takes it. One waiter at a time. Given no bytes it waits until a

@@ -37,25 +37,14 @@ pub fn readiness_of(fd: RawFd) -> io::Result<OwnedFd> {
     Ok(epoll)
 }
 
-/// Receives into the spare capacity of `buffer`, and what does not fit there into `scratch`, at most `limit` bytes in all.
-pub fn receive(fd: RawFd, buffer: &mut BytesMut, scratch: &mut [u8], limit: usize) -> io::Result<usize> {
+/// Receives into the spare capacity of `buffer`, at most `limit` bytes.
+pub fn receive(fd: RawFd, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
     let spare = buffer.spare_capacity_mut();
-    let direct = spare.len().min(limit);
-    let overflow = scratch.len().min(limit - direct);
-    let mut parts = [
-        libc::iovec { iov_base: spare.as_mut_ptr().cast(), iov_len: direct },
-        libc::iovec { iov_base: scratch.as_mut_ptr().cast(), iov_len: overflow },
-    ];
-    // SAFETY: all zeros is a valid msghdr.
-    let mut header: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
-    header.msg_iov = parts.as_mut_ptr();
-    header.msg_iovlen = if overflow == 0 { 1 } else { 2 };
-    // SAFETY: both parts are writable memory of the given lengths that outlives the call.
-    let received = check(unsafe { libc::recvmsg(fd, &mut header, libc::MSG_DONTWAIT) })?;
-    let in_place = received.min(direct);
-    // SAFETY: the kernel has written the first `in_place` bytes of the spare capacity.
-    unsafe { buffer.set_len(buffer.len() + in_place) };
-    buffer.extend_from_slice(&scratch[..received - in_place]);
+    let len = spare.len().min(limit);
+    // SAFETY: `len` bytes from there on are writable memory that outlives the call.
+    let received = check(unsafe { libc::recv(fd, spare.as_mut_ptr().cast(), len, libc::MSG_DONTWAIT) })?;
+    // SAFETY: the kernel has written the first `received` bytes of the spare capacity.
+    unsafe { buffer.set_len(buffer.len() + received) };
     Ok(received)
 }
 
