@@ -90,7 +90,7 @@ pub const READ_AHEAD_BYTES: usize = 16 << 10;
 
 /// A request of this size or more is read into memory of its own, which a batch in it can keep: the memory that is kept beside the batch (headers,
 /// names) is a percent at most. What is smaller is copied, and costs little.
-pub const FRAME_OF_ITS_OWN_BYTES: usize = 32 << 10;
+pub const FRAME_OF_ITS_OWN_BYTES: usize = 8 << 10;
 
 /// Produce requests of one connection that wait for the disk at once: clients pipeline 5, benchmarks up to 256.
 pub const REQUESTS_IN_FLIGHT_PER_CONNECTION: usize = 256;

@@ -112,11 +112,14 @@ pub async fn serve(shard: Rc<Shard>, session: Rc<Session>) {
 
 async fn read_loop(shard: &Rc<Shard>, session: &Rc<Session>, outgoing: &QueueSender<Outgoing>) -> End {
     let mut buffer = BytesMut::new();
+    let mut read_ahead = limits::READ_AHEAD_BYTES;
     loop {
-        let frame = match read_frame(shard, session, &mut buffer).await {
+        let frame = match read_frame(shard, session, &mut buffer, read_ahead).await {
             Ok(frame) => frame,
             Err(end) => return end,
         };
+        // Who sends large requests sends more of them: what is read ahead of one is copied.
+        read_ahead = if frame.bytes.len() < limits::FRAME_OF_ITS_OWN_BYTES { limits::READ_AHEAD_BYTES } else { PREFIX + KEY };
         if shard.is_stopping() {
             return End::Stopping;
         }
@@ -146,11 +149,14 @@ async fn read_loop(shard: &Rc<Shard>, session: &Rc<Session>, outgoing: &QueueSen
     }
 }
 
-async fn read_frame(shard: &Rc<Shard>, session: &Session, buffer: &mut BytesMut) -> Result<Frame, End> {
-    const PREFIX: usize = 4;
-    const KEY: usize = 2;
-    // Not a byte more than the prefix: a size that no request has is refused before anything behind it comes.
-    fill(session, buffer, PREFIX).await?;
+/// Bytes of a frame's size.
+const PREFIX: usize = 4;
+/// Bytes of the API key behind it.
+const KEY: usize = 2;
+
+async fn read_frame(shard: &Rc<Shard>, session: &Session, buffer: &mut BytesMut, read_ahead: usize) -> Result<Frame, End> {
+    // Waits for no byte behind the prefix: a size that no request has is refused before anything behind it comes.
+    fill(session, buffer, PREFIX, read_ahead).await?;
     let size = i32::from_be_bytes(buffer[..PREFIX].try_into().expect("four bytes"));
     let size_max = shard.config.socket_request_max_bytes;
     if size < limits::REQUEST_BYTES_MIN || size > size_max {
@@ -159,7 +165,7 @@ async fn read_frame(shard: &Rc<Shard>, session: &Session, buffer: &mut BytesMut)
             limits::REQUEST_BYTES_MIN
         )));
     }
-    fill(session, buffer, PREFIX + KEY).await?;
+    fill(session, buffer, PREFIX + KEY, read_ahead).await?;
     let api_key = i16::from_be_bytes(buffer[PREFIX..PREFIX + KEY].try_into().expect("two bytes"));
     let size = size as usize;
     session.wait_for_share(size, shard.config.ringmill.request_memory_connection_bytes).await;
@@ -169,7 +175,7 @@ async fn read_frame(shard: &Rc<Shard>, session: &Session, buffer: &mut BytesMut)
         let bytes = read_large(session, buffer, size).await?;
         return Ok(Frame { bytes, hold });
     }
-    fill(session, buffer, size).await?;
+    fill(session, buffer, size, read_ahead).await?;
     Ok(Frame { bytes: buffer.split_to(size).freeze(), hold })
 }
 
@@ -188,10 +194,10 @@ async fn read_large(session: &Session, buffer: &mut BytesMut, size: usize) -> Re
     Ok(frame.freeze())
 }
 
-/// Reads until `buffer` holds `wanted` bytes, few of them.
-async fn fill(session: &Session, buffer: &mut BytesMut, wanted: usize) -> Result<(), End> {
+/// Reads until `buffer` holds `wanted` bytes, few of them, and up to `read_ahead` at once.
+async fn fill(session: &Session, buffer: &mut BytesMut, wanted: usize, read_ahead: usize) -> Result<(), End> {
     while buffer.len() < wanted {
-        let limit = (wanted - buffer.len()).max(limits::READ_AHEAD_BYTES);
+        let limit = (wanted - buffer.len()).max(read_ahead);
         match session.connection.read(buffer, limit).await {
             Ok(0) => return Err(End::PeerClosed),
             Ok(_) => {}
