@@ -49,6 +49,16 @@ pub struct Calls {
     next_call: Cell<u64>,
     /// Requests that found their channel full.
     waited: Cell<u64>,
+    hops: Cell<Hops>,
+}
+
+/// Work of clients' requests that other cores were asked for: none where a client has found the partition's own core.
+#[derive(Clone, Copy, Default)]
+pub struct Hops {
+    /// Appends.
+    pub produce: u64,
+    /// Reads, and waits for data.
+    pub fetch: u64,
 }
 
 impl Calls {
@@ -65,6 +75,7 @@ impl Calls {
             waiting: RefCell::default(),
             next_call: Cell::new(0),
             waited: Cell::new(0),
+            hops: Cell::default(),
         });
         let serve = serve(Rc::clone(&calls));
         let for_requests = Rc::clone(&calls);
@@ -90,6 +101,7 @@ impl Calls {
 
     /// Sends a request; the call is under way (and in order) when this returns. Await the [`PendingCall`] for the reply.
     pub async fn begin(self: &Rc<Self>, core: usize, body: Request) -> PendingCall {
+        self.count(&body);
         let call = self.next_call.get();
         self.next_call.set(call + 1);
         let (sender, receiver) = oneshot();
@@ -122,6 +134,21 @@ impl Calls {
         let call = self.next_call.get();
         self.next_call.set(call + 1);
         self.send_request(core, RequestEnvelope { call, body }).await;
+    }
+
+    fn count(&self, body: &Request) {
+        let mut hops = self.hops.get();
+        match body {
+            Request::Produce { .. } => hops.produce += 1,
+            Request::Fetch(_) | Request::AwaitData { .. } => hops.fetch += 1,
+            _ => return,
+        }
+        self.hops.set(hops);
+    }
+
+    /// Clients' work that other cores were asked for so far.
+    pub fn hops(&self) -> Hops {
+        self.hops.get()
     }
 
     async fn send_request(&self, core: usize, envelope: RequestEnvelope) {

@@ -55,6 +55,8 @@ pub fn snapshot(shard: &Shard) -> MetricsSnapshot {
         response_memory_bytes: shard.response_budget.used(),
         mesh_sent_total: shard.calls.sent(),
         mesh_waited_total: shard.calls.waited(),
+        mesh_produce_total: shard.calls.hops().produce,
+        mesh_fetch_total: shard.calls.hops().fetch,
         ..ShardReadings::default()
     };
     if let Some(logs) = shard.logs.get() {

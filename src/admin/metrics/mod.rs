@@ -183,6 +183,10 @@ pub struct ShardReadings {
     pub mesh_sent_total: u64,
     /// Messages that had to wait for room in a channel.
     pub mesh_waited_total: u64,
+    /// Produce requests that went on to another core.
+    pub mesh_produce_total: u64,
+    /// Reads and waits of Fetch requests at another core.
+    pub mesh_fetch_total: u64,
     /// A log directory refuses writes.
     pub log_dir_failed: bool,
 }

@@ -87,6 +87,8 @@ const SHARD_SERIES: &[ShardSeries] = &[
     ("ringmill_compaction_written_bytes_total", Kind::Counter, "Bytes of batches left.", |r| r.compaction_written_bytes_total),
     ("ringmill_mesh_sent_total", Kind::Counter, "Messages sent to other cores.", |r| r.mesh_sent_total),
     ("ringmill_mesh_waited_total", Kind::Counter, "Messages that waited for room in a channel.", |r| r.mesh_waited_total),
+    ("ringmill_mesh_produce_total", Kind::Counter, "Produce requests that went on to another core.", |r| r.mesh_produce_total),
+    ("ringmill_mesh_fetch_total", Kind::Counter, "Reads and waits of Fetch requests at another core.", |r| r.mesh_fetch_total),
     ("ringmill_log_dir_failed", Kind::Gauge, "1 while a log directory refuses writes.", |r| r.log_dir_failed.into()),
 ];
 
