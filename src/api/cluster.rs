@@ -1,6 +1,7 @@
 //! What several answers say of the cluster: brokers as one listener's clients reach them, partitions, authorized operations.
 
 use super::RequestContext;
+use super::view::View;
 use crate::controller::{BrokerImage, MetadataImage, PartitionImage, TopicImage};
 use crate::shard::Shard;
 use crate::types::{ErrorCode, NodeId, TopicPartitionId};
@@ -19,6 +20,7 @@ pub fn operations(asked: bool, operations: i32) -> i32 {
 }
 
 /// A broker's address on the listener that the client came in by.
+#[derive(Clone)]
 pub struct Address {
     pub id: NodeId,
     pub host: Str,
@@ -29,8 +31,9 @@ pub struct Address {
 
 /// The registered brokers that have the client's listener.
 pub fn brokers(context: &RequestContext, image: &MetadataImage) -> Vec<Address> {
-    let listener = &context.shard.config.listeners[context.session.peer.listener].name;
-    image.brokers().filter_map(|broker| address(broker, listener)).collect()
+    let listener = &context.shard.config.listeners[context.session.peer.entrance.listener].name;
+    let view = View::of(context);
+    image.brokers().filter_map(|broker| address(broker, listener)).flat_map(|machine| view.brokers(machine)).collect()
 }
 
 fn address(broker: &BrokerImage, listener: &str) -> Option<Address> {
@@ -50,18 +53,22 @@ pub struct Leadership {
     pub error: ErrorCode,
     /// -1: nobody.
     pub leader: NodeId,
+    pub replicas: Vec<NodeId>,
+    pub isr: Vec<NodeId>,
     pub offline_replicas: Vec<NodeId>,
 }
 
 /// Replicas are offline whose broker is not registered, fenced, or, as far as this one is concerned, has lost the log directory.
-pub fn leadership(shard: &Shard, image: &MetadataImage, id: TopicPartitionId, partition: &PartitionImage) -> Leadership {
+pub fn leadership(shard: &Shard, view: &View, image: &MetadataImage, id: TopicPartitionId, partition: &PartitionImage) -> Leadership {
     let lost_here = shard.is_unavailable(id);
     let online = |node: &NodeId| image.broker(*node).is_some_and(|b| !b.fenced) && !(lost_here && *node == shard.node_id());
     let leader = if lost_here && partition.leader == shard.node_id() { NodeId(-1) } else { partition.leader };
     Leadership {
         error: if leader.0 < 0 { ErrorCode::LeaderNotAvailable } else { ErrorCode::None },
-        leader,
-        offline_replicas: partition.replicas.iter().filter(|node| !online(node)).copied().collect(),
+        leader: view.replica(id, leader),
+        replicas: view.replicas(id, &partition.replicas),
+        isr: view.replicas(id, &partition.isr),
+        offline_replicas: partition.replicas.iter().filter(|node| !online(node)).map(|node| view.replica(id, *node)).collect(),
     }
 }
 

@@ -1,9 +1,10 @@
 //! DescribeConfigs (32, versions 1-4), AlterConfigs (33, 0-2) and IncrementalAlterConfigs (44, 0-1).
 //!
 //! Describing is answered from this core's image; altering is the controller's to decide. Resource types: 2 topic, 4 broker (by id,
-//! or all brokers by the empty name); others are INVALID_REQUEST.
+//! or all brokers by the empty name); others are INVALID_REQUEST. A core that clients see as a broker stands for its machine.
 
 use super::RequestContext;
+use super::view::View;
 use crate::config::{ConfigEntry, describe_broker, describe_cluster, describe_topic};
 use crate::controller::{ConfigResource, ControllerRequest, ControllerResponse, MetadataImage};
 use crate::types::{ErrorCode, NodeId, check_topic_name};
@@ -15,24 +16,42 @@ use crate::wire::api::incremental_alter_configs::*;
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 
-pub async fn alter(context: &RequestContext, request: AlterConfigsRequest) -> AlterConfigsResponse {
+pub async fn alter(context: &RequestContext, mut request: AlterConfigsRequest) -> AlterConfigsResponse {
+    let asked = name_machines(context, request.resources.iter_mut().map(|r| (r.resource_type, &mut r.resource_name)));
     match context.shard.ask_controller(ControllerRequest::AlterConfigs(request)).await {
-        ControllerResponse::AlterConfigs(response) => {
-            response.responses.iter().for_each(|r| context.note_error(r.error_code));
+        ControllerResponse::AlterConfigs(mut response) => {
+            for (answer, asked) in response.responses.iter_mut().zip(asked) {
+                context.note_error(answer.error_code);
+                answer.resource_name = asked;
+            }
             response
         }
         _ => unreachable!("the controller answers what it was asked"),
     }
 }
 
-pub async fn incremental_alter(context: &RequestContext, request: IncrementalAlterConfigsRequest) -> IncrementalAlterConfigsResponse {
+pub async fn incremental_alter(context: &RequestContext, mut request: IncrementalAlterConfigsRequest) -> IncrementalAlterConfigsResponse {
+    let asked = name_machines(context, request.resources.iter_mut().map(|r| (r.resource_type, &mut r.resource_name)));
     match context.shard.ask_controller(ControllerRequest::IncrementalAlterConfigs(request)).await {
-        ControllerResponse::IncrementalAlterConfigs(response) => {
-            response.responses.iter().for_each(|r| context.note_error(r.error_code));
+        ControllerResponse::IncrementalAlterConfigs(mut response) => {
+            for (answer, asked) in response.responses.iter_mut().zip(asked) {
+                context.note_error(answer.error_code);
+                answer.resource_name = asked;
+            }
             response
         }
         _ => unreachable!("the controller answers what it was asked"),
     }
+}
+
+/// Puts the machine's id in the place of its cores'; gives the names as the client wrote them, by which it looks for its answers.
+fn name_machines<'a>(context: &RequestContext, resources: impl Iterator<Item = (i8, &'a mut Str)>) -> Vec<Str> {
+    let view = View::of(context);
+    let name_machine = |(resource_type, name): (i8, &mut Str)| {
+        let machine = if resource_type == BROKER { view.machine_name(name) } else { name.clone() };
+        std::mem::replace(name, machine)
+    };
+    resources.map(name_machine).collect()
 }
 
 pub async fn describe(context: &RequestContext, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
@@ -77,7 +96,7 @@ fn entries(
         }
         BROKER if name.is_empty() => Ok(describe_cluster(layers)),
         BROKER => match name.parse() {
-            Ok(id) if NodeId(id) == config.node_id => Ok(describe_broker(layers)),
+            Ok(id) if View::of(context).machine(NodeId(id)) == config.node_id => Ok(describe_broker(layers)),
             Ok(_) => Err((
                 ErrorCode::InvalidRequest,
                 format!("Unexpected broker id, expected {} or empty string, but received {name}", config.node_id),

@@ -1,6 +1,7 @@
 //! DescribeLogDirs (35), versions 1-5: log directories, their partitions' sizes in bytes, and space on their volumes.
 //!
-//! No topics (null): all. Asks every shard, since each knows its own partitions.
+//! No topics (null): all. Asks every shard, since each knows its own partitions; but who asks a core that clients see as a broker is told of
+//! that core's, so that tools which add up all brokers count each partition once.
 
 use super::RequestContext;
 use super::cluster::name_of;
@@ -22,7 +23,7 @@ pub async fn handle(context: &RequestContext, request: DescribeLogDirsRequest) -
     let image = context.shard.image();
     let wanted = request.topics.map(|topics| wanted_ids(&image, &topics));
     let mut results = Vec::new();
-    for (path, (error, partitions)) in whole(&context.shard).await {
+    for (path, (error, partitions)) in whole(context).await {
         context.note_error(error);
         let space = volume_space(&path).await.ok();
         let kept = partitions.into_iter().filter(|(id, _)| wanted.as_ref().is_none_or(|w| w.contains(id)));
@@ -50,19 +51,22 @@ fn wanted_ids(image: &MetadataImage, topics: &[DescribableLogDirTopic]) -> HashS
 type Directories = BTreeMap<PathBuf, (ErrorCode, Vec<(TopicPartitionId, u64)>)>;
 
 /// As [`by_directory`], at a time when no partition is between two shards.
-async fn whole(shard: &Rc<Shard>) -> Directories {
+async fn whole(context: &RequestContext) -> Directories {
+    let shard = &context.shard;
+    let others = context.session.peer.entrance.core.is_none();
     for _ in 0..MOVES_AWAITED_MAX {
         shard.moving.quiet().await;
         let moves = shard.moving.count();
-        let directories = by_directory(shard).await;
+        let directories = by_directory(shard, others).await;
         if shard.moving.count() == moves && !shard.moving.is_under_way() {
             return directories;
         }
     }
-    by_directory(shard).await
+    by_directory(shard, others).await
 }
 
-async fn by_directory(shard: &Rc<Shard>) -> Directories {
+/// What this shard has, and all `others`.
+async fn by_directory(shard: &Rc<Shard>, others: bool) -> Directories {
     let mut directories = Directories::new();
     let mut add = |statuses: Vec<DirStatus>| {
         for status in statuses {
@@ -74,7 +78,7 @@ async fn by_directory(shard: &Rc<Shard>) -> Directories {
         }
     };
     add(shard.logs().dirs());
-    for core in (0..shard.shard_count).filter(|&core| core != shard.id.0 as usize) {
+    for core in (0..shard.shard_count).filter(|&core| others && core != shard.id.0 as usize) {
         match shard.calls.call(core, Request::LogDirs).await {
             Reply::LogDirs(statuses) => add(statuses),
             _ => unreachable!("LogDirs is answered with log directories"),

@@ -5,6 +5,7 @@
 
 use super::RequestContext;
 use super::cluster::{self, name_of};
+use super::view::View;
 use crate::controller::{MetadataImage, TopicImage, is_internal_topic};
 use crate::shard::Shard;
 use crate::types::{ErrorCode, PartitionIndex, TopicPartitionId, check_topic_name};
@@ -18,7 +19,7 @@ pub async fn handle(context: &RequestContext, request: DescribeTopicPartitionsRe
         return refused(context, &request);
     }
     let limit = request.response_partition_limit.clamp(1, context.shard.config.max_request_partition_size_limit) as usize;
-    let mut page = Page { shard: &context.shard, image: &image, limit, topics: Vec::new(), next: None };
+    let mut page = Page { shard: &context.shard, view: View::of(context), image: &image, limit, topics: Vec::new(), next: None };
     let (first, from) = match &request.cursor {
         Some(cursor) => (cursor.topic_name.clone(), cursor.partition_index.0.max(0) as usize),
         None => (Str::default(), 0),
@@ -59,6 +60,7 @@ fn refused(context: &RequestContext, request: &DescribeTopicPartitionsRequest) -
 
 struct Page<'a> {
     shard: &'a Shard,
+    view: View<'a>,
     image: &'a MetadataImage,
     /// Partitions that still fit.
     limit: usize,
@@ -103,14 +105,14 @@ impl Page<'_> {
         let partitions = (from..until).map(|index| {
             let partition = &topic.partitions[index];
             let id = TopicPartitionId { topic_id: topic.id, partition: PartitionIndex(index as i32) };
-            let leadership = cluster::leadership(self.shard, self.image, id, partition);
+            let leadership = cluster::leadership(self.shard, &self.view, self.image, id, partition);
             DescribeTopicPartitionsResponsePartition {
                 error_code: leadership.error,
                 partition_index: id.partition,
                 leader_id: leadership.leader,
                 leader_epoch: partition.leader_epoch,
-                replica_nodes: partition.replicas.clone(),
-                isr_nodes: partition.isr.clone(),
+                replica_nodes: leadership.replicas,
+                isr_nodes: leadership.isr,
                 eligible_leader_replicas: Some(Vec::new()),
                 last_known_elr: Some(Vec::new()),
                 offline_replicas: leadership.offline_replicas,

@@ -6,33 +6,33 @@
 
 use super::RequestContext;
 use super::cluster::{self, name_of};
+use super::view::View;
 use crate::controller::{ControllerRequest, ControllerResponse, MetadataImage, TopicImage, is_internal_topic};
 use crate::shard::Shard;
 use crate::types::{ErrorCode, HashSet, TopicId, check_topic_name};
 use crate::wire::Str;
 use crate::wire::api::metadata::*;
-use std::sync::Arc;
 
 pub async fn handle(context: &RequestContext, request: MetadataRequest) -> MetadataResponse {
-    let (version, shard) = (context.version(), &*context.shard);
+    let version = context.version();
     let topics = match &request.topics {
         Some(topics) if !(version == 0 && topics.is_empty()) => topics,
-        _ => return respond(context, &request, |image| image.topics().map(|t| topic_answer(shard, image, t)).collect()),
+        _ => return respond(context, &request, |seen| seen.image.topics().map(|t| seen.topic(t)).collect()),
     };
     if version < 12 && topics.iter().any(|t| t.name.is_none() || t.topic_id != TopicId::ZERO) {
         return refuse(context, topics);
     }
     let by_id = topics.iter().any(|t| t.topic_id != TopicId::ZERO);
     if by_id {
-        return respond(context, &request, |image| {
-            topics.iter().filter(|t| t.topic_id != TopicId::ZERO).map(|t| by_topic_id(shard, image, t.topic_id)).collect()
+        return respond(context, &request, |seen| {
+            topics.iter().filter(|t| t.topic_id != TopicId::ZERO).map(|t| seen.topic_by_id(t.topic_id)).collect()
         });
     }
     let mut seen = HashSet::default();
     let names: Vec<Str> = topics.iter().filter_map(|t| t.name.clone()).filter(|n| seen.insert(n.clone())).collect();
     let create = request.allow_auto_topic_creation && context.shard.config.auto_create_topics_enable;
     let failed = if create { create_missing(context, &names).await } else { Vec::new() };
-    respond(context, &request, |image| names.iter().map(|name| by_name(shard, image, name, &failed)).collect())
+    respond(context, &request, |seen| names.iter().map(|name| seen.topic_by_name(name, &failed)).collect())
 }
 
 /// Creates the topics that are not there; returns those that could not be, with the reason.
@@ -49,57 +49,66 @@ async fn create_missing(context: &RequestContext, names: &[Str]) -> Vec<(Str, Er
     }
 }
 
-fn by_name(shard: &Shard, image: &MetadataImage, name: &Str, failed: &[(Str, ErrorCode)]) -> MetadataResponseTopic {
-    if let Some(topic) = image.topic_by_name(name) {
-        return topic_answer(shard, image, topic);
-    }
-    let error = if check_topic_name(name).is_err() {
-        ErrorCode::InvalidTopicException
-    } else {
-        failed.iter().find(|(n, _)| n == name).map_or(ErrorCode::UnknownTopicOrPartition, |(_, error)| *error)
-    };
-    // A topic that appeared meanwhile is reported by the client's next request.
-    let error = if error == ErrorCode::TopicAlreadyExists { ErrorCode::LeaderNotAvailable } else { error };
-    MetadataResponseTopic { error_code: error, name: Some(name.clone()), is_internal: is_internal_topic(name), ..Default::default() }
+/// The cluster as of now, as the client sees it.
+struct Seen<'a> {
+    shard: &'a Shard,
+    view: View<'a>,
+    image: &'a MetadataImage,
 }
 
-fn by_topic_id(shard: &Shard, image: &MetadataImage, id: TopicId) -> MetadataResponseTopic {
-    match image.topic(id) {
-        Some(topic) => topic_answer(shard, image, topic),
-        None => MetadataResponseTopic { error_code: ErrorCode::UnknownTopicId, topic_id: id, ..Default::default() },
-    }
-}
-
-fn topic_answer(shard: &Shard, image: &MetadataImage, topic: &Arc<TopicImage>) -> MetadataResponseTopic {
-    let partitions = topic.partition_ids().zip(&topic.partitions).map(|(id, partition)| {
-        let leadership = cluster::leadership(shard, image, id, partition);
-        MetadataResponsePartition {
-            error_code: leadership.error,
-            partition_index: id.partition,
-            leader_id: leadership.leader,
-            leader_epoch: partition.leader_epoch,
-            replica_nodes: partition.replicas.clone(),
-            isr_nodes: partition.isr.clone(),
-            offline_replicas: leadership.offline_replicas,
+impl Seen<'_> {
+    fn topic_by_name(&self, name: &Str, failed: &[(Str, ErrorCode)]) -> MetadataResponseTopic {
+        if let Some(topic) = self.image.topic_by_name(name) {
+            return self.topic(topic);
         }
-    });
-    MetadataResponseTopic {
-        error_code: ErrorCode::None,
-        name: Some(name_of(topic)),
-        topic_id: topic.id,
-        is_internal: topic.is_internal(),
-        partitions: partitions.collect(),
-        topic_authorized_operations: cluster::NOT_ASKED,
+        let error = if check_topic_name(name).is_err() {
+            ErrorCode::InvalidTopicException
+        } else {
+            failed.iter().find(|(n, _)| n == name).map_or(ErrorCode::UnknownTopicOrPartition, |(_, error)| *error)
+        };
+        // A topic that appeared meanwhile is reported by the client's next request.
+        let error = if error == ErrorCode::TopicAlreadyExists { ErrorCode::LeaderNotAvailable } else { error };
+        MetadataResponseTopic { error_code: error, name: Some(name.clone()), is_internal: is_internal_topic(name), ..Default::default() }
+    }
+
+    fn topic_by_id(&self, id: TopicId) -> MetadataResponseTopic {
+        match self.image.topic(id) {
+            Some(topic) => self.topic(topic),
+            None => MetadataResponseTopic { error_code: ErrorCode::UnknownTopicId, topic_id: id, ..Default::default() },
+        }
+    }
+
+    fn topic(&self, topic: &TopicImage) -> MetadataResponseTopic {
+        let partitions = topic.partition_ids().zip(&topic.partitions).map(|(id, partition)| {
+            let leadership = cluster::leadership(self.shard, &self.view, self.image, id, partition);
+            MetadataResponsePartition {
+                error_code: leadership.error,
+                partition_index: id.partition,
+                leader_id: leadership.leader,
+                leader_epoch: partition.leader_epoch,
+                replica_nodes: leadership.replicas,
+                isr_nodes: leadership.isr,
+                offline_replicas: leadership.offline_replicas,
+            }
+        });
+        MetadataResponseTopic {
+            error_code: ErrorCode::None,
+            name: Some(name_of(topic)),
+            topic_id: topic.id,
+            is_internal: topic.is_internal(),
+            partitions: partitions.collect(),
+            topic_authorized_operations: cluster::NOT_ASKED,
+        }
     }
 }
 
 fn respond(
     context: &RequestContext,
     request: &MetadataRequest,
-    topics: impl FnOnce(&MetadataImage) -> Vec<MetadataResponseTopic>,
+    topics: impl FnOnce(&Seen) -> Vec<MetadataResponseTopic>,
 ) -> MetadataResponse {
     let image = context.shard.image();
-    let mut topics = topics(&image);
+    let mut topics = topics(&Seen { shard: &context.shard, view: View::of(context), image: &image });
     for topic in &mut topics {
         context.note_error(topic.error_code);
         if topic.error_code.is_none() {

@@ -18,6 +18,7 @@ mod offset_for_leader_epoch;
 mod produce;
 mod scatter;
 mod topics;
+mod view;
 
 use crate::rt::task::LocalFuture;
 use crate::rt::{Instant, SharedFile, now};

@@ -1,6 +1,7 @@
 //! The broker's configuration, typed: what start-up and the shards act on.
 
 use super::catalogue;
+use super::core_endpoints::{self, CoreEndpoints};
 use super::error::ConfigError;
 use super::layers::{BrokerLayers, ConfigMap};
 use super::listeners::{self, AdvertisedListener, Listener};
@@ -73,6 +74,8 @@ pub struct RingmillConfig {
     pub admin_listener: Option<SocketAddr>,
     /// How often partitions may move to even out the cores; `None`: never.
     pub balance_interval: Option<Duration>,
+    /// Where cores are brokers to clients: at most one for each listener.
+    pub core_endpoints: Vec<CoreEndpoints>,
     /// From so many bytes on, a partition's batches go straight to its segment.
     pub journal_bypass_bytes: u64,
     /// Free space of a log directory below which, data not yet in segments added, produce is refused.
@@ -98,8 +101,10 @@ impl BrokerConfig {
     pub(super) fn resolve(layers: BrokerLayers) -> Result<BrokerConfig, ConfigError> {
         let read = Reader(layers);
         let listeners = listeners::resolve(layers)?;
+        let node_id = node_id(&read)?;
+        let core_endpoints = core_endpoints::resolve(&read.list(core_endpoints::KEY), &listeners.listeners, node_id)?;
         let config = BrokerConfig {
-            node_id: node_id(&read)?,
+            node_id,
             rack: read.optional_text("broker.rack"),
             listeners: listeners.listeners,
             advertised_listeners: listeners.advertised,
@@ -120,7 +125,7 @@ impl BrokerConfig {
             log_retention_check_interval_ms: read.long("log.retention.check.interval.ms"),
             producer_id_expiration_ms: read.int("producer.id.expiration.ms"),
             transaction_max_timeout_ms: read.int("transaction.max.timeout.ms"),
-            ringmill: RingmillConfig::resolve(&read)?,
+            ringmill: RingmillConfig::resolve(&read, core_endpoints)?,
             fixed: Arc::new(layers.fixed.clone()),
         };
         config.check_together()?;
@@ -135,6 +140,11 @@ impl BrokerConfig {
     /// This broker's layers, for topics' defaults and DescribeConfigs.
     pub fn layers<'a>(&'a self, dynamic: &'a ConfigMap, dynamic_default: &'a ConfigMap) -> BrokerLayers<'a> {
         BrokerLayers { dynamic, dynamic_default, fixed: &self.fixed }
+    }
+
+    /// The ports of this machine's cores for clients of a listener, given by its place in `listeners`, if they see cores as brokers.
+    pub fn core_endpoints(&self, listener: usize) -> Option<&CoreEndpoints> {
+        self.ringmill.core_endpoints.iter().find(|endpoints| endpoints.listener == self.listeners[listener].name)
     }
 
     fn check_together(&self) -> Result<(), ConfigError> {
@@ -178,13 +188,14 @@ impl LogCleanerConfig {
 }
 
 impl RingmillConfig {
-    fn resolve(read: &Reader) -> Result<RingmillConfig, ConfigError> {
+    fn resolve(read: &Reader, core_endpoints: Vec<CoreEndpoints>) -> Result<RingmillConfig, ConfigError> {
         Ok(RingmillConfig {
             shards: read.optional_long("ringmill.shards").map(|shards| shards as u16),
             admin_listener: admin_listener(read)?,
             balance_interval: read
                 .boolean("ringmill.balance.enable")
                 .then(|| Duration::from_millis(read.long("ringmill.balance.interval.ms") as u64)),
+            core_endpoints,
             journal_bypass_bytes: read.long("ringmill.journal.bypass.bytes") as u64,
             disk_reserve_bytes: read.long("ringmill.disk.reserve.bytes") as u64,
             journal_initial_bytes: read.long("ringmill.journal.initial.bytes") as u64,

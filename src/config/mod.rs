@@ -8,6 +8,7 @@
 mod alter;
 mod broker;
 mod catalogue;
+mod core_endpoints;
 mod definition;
 mod describe;
 mod error;
@@ -26,6 +27,7 @@ pub use alter::{
     AlterOperation, BrokerScope, ConfigChange, ConfigDelta, alter_broker, alter_topic, replace_broker, replace_topic, validate_topic,
 };
 pub use broker::{BrokerConfig, LogCleanerConfig, RingmillConfig};
+pub use core_endpoints::CoreEndpoints;
 pub use definition::ConfigType;
 pub use describe::{ConfigEntry, ConfigSynonym, describe_broker, describe_cluster, describe_topic};
 pub use error::ConfigError;

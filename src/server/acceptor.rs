@@ -1,8 +1,10 @@
-//! Accepts connections on the controller's core and hands each to the least-loaded shard, within the configured numbers.
+//! Accepts connections on the controller's core and hands each to the least-loaded shard, or to the one whose own port it came in by,
+//! within the configured numbers.
 
 use crate::config::BrokerConfig;
 use crate::rt::{Incoming, Listener, Queue, sleep, spawn};
 use crate::shard::calls::Calls;
+use crate::shard::connection::Entrance;
 use crate::shard::message::Request;
 use crate::types::{HashMap, ShardId};
 use std::cell::RefCell;
@@ -34,8 +36,8 @@ impl Connections {
         *self.config.borrow_mut() = Arc::new(config);
     }
 
-    /// Picks the shard for a new connection and counts it; the reason if there may be no more.
-    fn place(&self, address: IpAddr) -> Result<usize, &'static str> {
+    /// Picks the shard for a new connection, unless it is given, and counts it; the reason if there may be no more.
+    fn place(&self, address: IpAddr, core: Option<ShardId>) -> Result<usize, &'static str> {
         let (config, mut counts) = (self.config.borrow(), self.counts.borrow_mut());
         let total: usize = counts.by_shard.iter().sum();
         if total >= config.max_connections.max(0) as usize {
@@ -47,7 +49,8 @@ impl Connections {
             return Err("max.connections.per.ip is reached");
         }
         counts.by_address.insert(address, here + 1);
-        let shard = (0..counts.by_shard.len()).min_by_key(|&shard| counts.by_shard[shard]).expect("there is at least one shard");
+        let least_loaded = || (0..counts.by_shard.len()).min_by_key(|&shard| counts.by_shard[shard]).expect("there is at least one shard");
+        let shard = core.map_or_else(least_loaded, |core| core.0 as usize);
         counts.by_shard[shard] += 1;
         Ok(shard)
     }
@@ -66,11 +69,11 @@ impl Connections {
 }
 
 /// Accepts on one listener for as long as the process runs.
-pub fn accept_on(listener: Listener, index: usize, calls: Rc<Calls>, connections: Rc<Connections>) {
+pub fn accept_on(listener: Listener, entrance: Entrance, calls: Rc<Calls>, connections: Rc<Connections>) {
     spawn(Queue::Foreground, async move {
         loop {
             match listener.accept().await {
-                Ok(incoming) => hand_over(incoming, index, &calls, &connections).await,
+                Ok(incoming) => hand_over(incoming, entrance, &calls, &connections).await,
                 Err(error) => {
                     // Out of descriptors, most likely: others must close first.
                     tracing::warn!(%error, "accepting a connection failed");
@@ -81,10 +84,10 @@ pub fn accept_on(listener: Listener, index: usize, calls: Rc<Calls>, connections
     });
 }
 
-async fn hand_over(incoming: Incoming, listener: usize, calls: &Rc<Calls>, connections: &Connections) {
+async fn hand_over(incoming: Incoming, entrance: Entrance, calls: &Rc<Calls>, connections: &Connections) {
     let address = incoming.peer_address();
-    match connections.place(address.ip()) {
-        Ok(shard) => calls.tell(shard, Request::Connection { incoming, listener }).await,
+    match connections.place(address.ip(), entrance.core) {
+        Ok(shard) => calls.tell(shard, Request::Connection { incoming, entrance }).await,
         Err(reason) => tracing::info!(peer = %address, reason, "a connection is refused"),
     }
 }

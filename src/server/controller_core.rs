@@ -2,6 +2,7 @@
 //! listener, and stops everything in order. One per broker; it owns no partitions.
 
 use super::acceptor::{Connections, accept_on};
+use super::endpoints::{self, Endpoints};
 use super::failures::Failures;
 use super::mover::{Mover, Turn};
 use super::node::Event;
@@ -17,6 +18,7 @@ use crate::log::{LockedDirs, LogConfig, LogDirs, LogDirsInfo, ShardClosed};
 use crate::rt::sync::{Event as Signal, QueueReceiver};
 use crate::rt::{self, Listener, Queue, random_u64, spawn};
 use crate::shard::calls::{Calls, MeshEnds, ReplyTo};
+use crate::shard::connection::Entrance;
 use crate::shard::message::{Reply, Request};
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
@@ -146,7 +148,7 @@ struct Started {
 
 impl Core {
     async fn start(&self) -> Result<Started, String> {
-        let listeners = self.bind().await?;
+        let Endpoints { listeners, cores } = endpoints::bind(&self.config, self.shard_count).await?;
         let admin = self.bind_admin().await?;
         let locked = LockedDirs::lock(&self.log_config).await.map_err(|e| e.to_string())?;
         let takeover = self.look_for_kafka(&locked).await?;
@@ -175,22 +177,13 @@ impl Core {
         }
         let admin = admin.map(|(listener, address)| self.serve_admin(listener, address, mover));
         for (index, (_, listener, _)) in listeners.into_iter().enumerate() {
-            accept_on(listener, index, Rc::clone(&self.calls), Rc::clone(&self.desk.connections));
+            let entrance = Entrance { listener: index, core: None };
+            accept_on(listener, entrance, Rc::clone(&self.calls), Rc::clone(&self.desk.connections));
+        }
+        for (entrance, listener) in cores {
+            accept_on(listener, entrance, Rc::clone(&self.calls), Rc::clone(&self.desk.connections));
         }
         Ok(Started { dirs, listening, admin })
-    }
-
-    async fn bind(&self) -> Result<Vec<(String, Listener, SocketAddr)>, String> {
-        let mut bound = Vec::new();
-        for listener in &self.config.listeners {
-            let address = rt::host::resolve(&listener.host, listener.port).await;
-            let name = format!("listener {}://{}:{}", listener.name, listener.host, listener.port);
-            let address = address.map_err(|e| format!("{name}: {e}"))?;
-            let socket = Listener::bind(address).map_err(|e| format!("{name}: {e}"))?;
-            let address = socket.local_address().map_err(|e| format!("{name}: {e}"))?;
-            bound.push((listener.name.clone(), socket, address));
-        }
-        Ok(bound)
     }
 
     /// Apache Kafka's data, if that is what is in the log directories.
@@ -364,6 +357,9 @@ impl Core {
         let mut text = format!("Ringmill {} is ready after {} ms.\n", env!("CARGO_PKG_VERSION"), took.as_millis());
         for (name, address) in &started.listening {
             text += &format!("  {name:<10} {address}\n");
+        }
+        for endpoints in &self.config.ringmill.core_endpoints {
+            text += &format!("  {:<10} {endpoints}, a port for each shard\n", "cores");
         }
         match started.admin {
             Some(address) => text += &format!("  {:<10} http://{address}/metrics, /health/live, /health/ready\n", "admin"),

@@ -4,6 +4,7 @@
 
 mod acceptor;
 mod controller_core;
+mod endpoints;
 mod failures;
 mod layout;
 mod mover;

@@ -13,6 +13,7 @@ use crate::config::limits;
 use crate::rt::sync::{Event, QueueReceiver, QueueSender, queue};
 use crate::rt::task::LocalFuture;
 use crate::rt::{Connection, Instant, Queue, now, spawn, yield_if_needed};
+use crate::types::ShardId;
 use bytes::{Buf, Bytes, BytesMut};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -23,8 +24,16 @@ use std::task::Poll;
 /// What handlers may know of the connection they answer.
 pub struct Peer {
     pub address: SocketAddr,
-    /// Index into the configured listeners; decides which address metadata advertises.
+    pub entrance: Entrance,
+}
+
+/// Which socket a connection came in by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entrance {
+    /// Index into the configured listeners; decides which addresses metadata advertises.
     pub listener: usize,
+    /// The core whose own port it was (`ringmill.core.endpoints`).
+    pub core: Option<ShardId>,
 }
 
 /// A connection's shared state; the shard keeps one for each connection to find idle ones.
@@ -38,9 +47,9 @@ pub struct Session {
 }
 
 impl Session {
-    pub fn new(connection: Connection, listener: usize) -> Session {
+    pub fn new(connection: Connection, entrance: Entrance) -> Session {
         Session {
-            peer: Peer { address: connection.peer_address(), listener },
+            peer: Peer { address: connection.peer_address(), entrance },
             connection,
             last_active: Cell::new(now()),
             in_flight: RefCell::default(),

@@ -1,5 +1,6 @@
 //! What cores say to each other. Plain values: they cross threads.
 
+use super::connection::Entrance;
 use super::delete_records::{DeletionAnswer, RecordsDeletion};
 use super::fetch::{FetchRead, PartitionFetched, Watch};
 use super::offsets::{EpochEndAnswer, EpochEndQuery, OffsetAnswer, OffsetQuery};
@@ -65,7 +66,7 @@ pub enum Request {
     Unavailable(Arc<BTreeSet<TopicPartitionId>>),
     Connection {
         incoming: Incoming,
-        listener: usize,
+        entrance: Entrance,
     },
     Metrics,
     /// The first step of a stop: no more requests, connections end. No shard closes its logs while another still serves.

@@ -124,6 +124,11 @@ impl Shard {
         Arc::clone(&self.publication.borrow().image)
     }
 
+    /// Which core works on what, with the newest image or since a later move.
+    pub fn placement(&self) -> Arc<Placement> {
+        Arc::clone(&self.publication.borrow().placement)
+    }
+
     /// Which core works on a partition.
     pub fn owner_of(&self, id: TopicPartitionId) -> Owner {
         match self.publication.borrow().placement.shard_of(id) {

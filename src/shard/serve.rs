@@ -1,7 +1,7 @@
 //! A shard's main task: takes what other cores ask, in order, and ends when told to stop.
 
 use super::calls::{Calls, MeshEnds, ReplyTo};
-use super::connection::{self, Session};
+use super::connection::{self, Entrance, Session};
 use super::delete_records::delete_all;
 use super::fetch::{Watch, data_arrived, read_all};
 use super::message::{Reply, Request};
@@ -114,7 +114,7 @@ impl Desk {
             Request::Publish(publication) => keep(self.control.send((reply_to, Control::Publish(publication)))),
             Request::Drain => keep(self.control.send((reply_to, Control::Drain))),
             Request::Close => keep(self.control.send((reply_to, Control::Close))),
-            Request::Connection { incoming, listener } => accept(&shard, incoming, listener),
+            Request::Connection { incoming, entrance } => accept(&shard, incoming, entrance),
             Request::Metrics => reply_to.send(Reply::Metrics(Box::new(router::snapshot(&shard)))).await,
             Request::Controller(_) | Request::ConnectionClosed { .. } | Request::Failures { .. } => {
                 unreachable!("sent to a shard, meant for the controller's core")
@@ -235,7 +235,7 @@ async fn drain(shard: &Rc<Shard>) {
     }
 }
 
-fn accept(shard: &Rc<Shard>, incoming: Incoming, listener: usize) {
+fn accept(shard: &Rc<Shard>, incoming: Incoming, entrance: Entrance) {
     let address = incoming.peer_address();
     let connection = match incoming.attach() {
         Ok(connection) => connection,
@@ -246,7 +246,7 @@ fn accept(shard: &Rc<Shard>, incoming: Incoming, listener: usize) {
     };
     let id = shard.next_connection.get();
     shard.next_connection.set(id + 1);
-    let session = Rc::new(Session::new(connection, listener));
+    let session = Rc::new(Session::new(connection, entrance));
     shard.metrics.borrow_mut().connection_accepted();
     shard.connections.borrow_mut().insert(id, Rc::clone(&session));
     let shard = Rc::clone(shard);

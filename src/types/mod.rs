@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock. Everything may import this; it imports nothing of the project.
 
 mod collections;
+mod core_node_id;
 mod error_code;
 mod ids;
 mod topic_name;

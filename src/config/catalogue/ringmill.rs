@@ -7,6 +7,8 @@ pub(super) const RINGMILL: &[Definition] = definitions! {
     Boolean "ringmill.balance.enable" ["false"] acts(): "Whether partitions move by themselves from cores that are much busier than others.";
     Long "ringmill.balance.interval.ms" ["10000"] between(100, 3600000) acts():
         "How often cores are compared; a core must be the busiest three times in a row before one of its partitions moves.";
+    List "ringmill.core.endpoints" [] acts():
+        "FIRST-LAST, or LISTENER:FIRST-LAST separated by commas: each core listens on a port of this range, too, and clients see it as a broker.";
     Long "ringmill.disk.reserve.bytes" ["67108864"] between(0, 1099511627776) acts():
         "Produce is refused while a log directory has less free space than this and all data that is not in segments yet. Everything else goes on.";
     Long "ringmill.journal.bypass.bytes" ["262144"] between(4096, 1099511627776) acts():
