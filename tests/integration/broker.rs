@@ -231,13 +231,21 @@ fn signal(child: &Child, signal: i32) {
 
 /// An address that nothing listens on, below the ports that the kernel gives to outgoing connections; no two calls get the same.
 pub fn free_address() -> SocketAddr {
+    free_addresses(1)
+}
+
+/// The first of so many addresses with ports in a row.
+pub fn free_addresses(count: u16) -> SocketAddr {
+    const FIRST: u32 = 10_000;
+    const PORTS: u32 = 20_000;
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = 10_000 + ((std::process::id() * 64 + u32::from(step)) % 20_000) as u16;
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        if TcpListener::bind(address).is_ok() {
-            return address;
+        let step = NEXT.fetch_add(count, Ordering::Relaxed);
+        let place = (std::process::id() * 64 + u32::from(step)) % PORTS;
+        let port = (FIRST + place) as u16;
+        let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if place + u32::from(count) <= PORTS && (port..port + count).all(is_free) {
+            return SocketAddr::from(([127, 0, 0, 1], port));
         }
     }
 }

@@ -2,7 +2,7 @@
 //! Ringmill's codec), frames, and pieces of frames.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
@@ -18,7 +18,12 @@ pub struct Connection {
 
 impl Connection {
     pub fn to(broker: &Broker) -> Connection {
-        let stream = TcpStream::connect(broker.address()).expect("connect");
+        Connection::at(broker.address())
+    }
+
+    /// To a port that is not the broker's first.
+    pub fn at(address: SocketAddr) -> Connection {
+        let stream = TcpStream::connect(address).expect("connect");
         stream.set_nodelay(true).expect("nodelay");
         stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("timeout");

@@ -9,7 +9,7 @@ use crate::broker::{Broker, PATIENCE, unique};
 use crate::connection::Connection;
 
 /// Status line and body of a GET.
-fn get(broker: &Broker, path: &str) -> (String, String) {
+pub fn get(broker: &Broker, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(broker.admin()).expect("connect to the admin listener");
     stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("request");

@@ -1,6 +1,7 @@
 //! What Ringmill's own process promises: its start, its end, its directory, and what it keeps through both.
 
 mod compaction;
+mod cores_as_brokers;
 mod disk_errors;
 mod disk_full;
 mod kill;

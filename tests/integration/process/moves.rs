@@ -18,17 +18,17 @@ use crate::batch::Batch;
 use crate::broker::{Broker, PATIENCE, unique};
 use crate::connection::Connection;
 
-const PARTITIONS: usize = 4;
+pub const PARTITIONS: usize = 4;
 
 /// Moves a topic's partitions between the harness's two shards until it is dropped.
-struct Operator {
+pub struct Operator {
     stop: Arc<AtomicBool>,
     moves: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Operator {
-    fn of(admin: SocketAddr, topic: &str) -> Operator {
+    pub fn of(admin: SocketAddr, topic: &str) -> Operator {
         let (stop, moves) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (stopped, counted, topic) = (Arc::clone(&stop), Arc::clone(&moves), topic.to_string());
         let thread = std::thread::spawn(move || {
@@ -48,7 +48,7 @@ impl Operator {
         Operator { stop, moves, thread: Some(thread) }
     }
 
-    fn wait_for(&self, moves: u64) {
+    pub fn wait_for(&self, moves: u64) {
         let began = Instant::now();
         while self.moves.load(Ordering::Relaxed) < moves {
             assert!(began.elapsed() < PATIENCE, "partitions do not move");
@@ -56,7 +56,7 @@ impl Operator {
         }
     }
 
-    fn end(mut self) -> u64 {
+    pub fn end(mut self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.take().expect("the thread runs").join().expect("every answer was expected");
         self.moves.load(Ordering::Relaxed)
@@ -106,7 +106,7 @@ fn no_request_fails_while_partitions_move() {
 
 /// Offsets of delivered records, by partition and place in it.
 #[derive(Default)]
-struct Deliveries(Mutex<Vec<(usize, i64)>>);
+pub struct Deliveries(pub Mutex<Vec<(usize, i64)>>);
 
 impl ClientContext for Deliveries {}
 
@@ -127,7 +127,7 @@ fn killed_while_partitions_move_it_has_every_record_once_and_in_order() {
     let topic = unique("moved-and-killed");
     Connection::to(&broker).create_partitioned_topic(&topic, PARTITIONS as i32, &[]);
     let operator = Operator::of(broker.admin(), &topic);
-    let reader = follow(&broker, &topic, ROUNDS * ROUND);
+    let reader = follow(&broker, &topic, ROUNDS * ROUND, &[]);
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", broker.bootstrap()).set("enable.idempotence", "true");
     config.set("linger.ms", "1").set("batch.num.messages", "10").set("reconnect.backoff.max.ms", "100");
@@ -154,8 +154,11 @@ fn killed_while_partitions_move_it_has_every_record_once_and_in_order() {
 }
 
 /// A consumer that reads all partitions while they move and while the broker dies, until it has seen so many records.
-fn follow(broker: &Broker, topic: &str, count: usize) -> JoinHandle<()> {
+pub fn follow(broker: &Broker, topic: &str, count: usize, settings: &[(&str, &str)]) -> JoinHandle<()> {
     let mut config = ClientConfig::new();
+    for (key, value) in settings {
+        config.set(*key, *value);
+    }
     config.set("bootstrap.servers", broker.bootstrap()).set("group.id", "unused").set("enable.auto.commit", "false");
     let consumer: BaseConsumer = config.set("reconnect.backoff.max.ms", "100").create().expect("a consumer");
     let mut assignment = TopicPartitionList::new();

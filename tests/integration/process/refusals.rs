@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
-use crate::broker::{Broker, free_address, run_to_end, serve};
+use crate::broker::{Broker, free_address, free_addresses, run_to_end, serve};
 use crate::bystander::Bystander;
 
 /// Starts a broker that must end by itself, not with success, and say each of these.
@@ -27,6 +27,17 @@ fn a_port_in_use() {
     expect_refusal(dir.path(), &[&setting], &["in use", &address.port().to_string()]);
     let setting = format!("ringmill.admin.listener={address}");
     expect_refusal(dir.path(), &[&setting], &["in use", &address.port().to_string()]);
+}
+
+#[test]
+fn fewer_ports_than_cores() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let port = free_addresses(2).port();
+    let setting = format!("ringmill.core.endpoints={port}-{}", port + 1);
+    expect_refusal(dir.path(), &[&setting, "ringmill.shards=3"], &["ringmill.core.endpoints", "2 ports", "3 shards"]);
+    let taken = TcpListener::bind(("127.0.0.1", port + 1)).expect("a port");
+    expect_refusal(dir.path(), &[&setting], &["in use", &(port + 1).to_string()]);
+    drop(taken);
 }
 
 #[test]
