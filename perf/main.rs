@@ -11,6 +11,7 @@ mod catch_up;
 mod client;
 mod consume;
 mod latency;
+mod machine;
 mod payload;
 mod process;
 mod produce;
@@ -45,6 +46,8 @@ enum Command {
     CatchUp(catch_up::Arguments),
     /// Starts a broker: time to the first ack, then memory and CPU at rest. Leaves it running and prints its process id.
     Start(start::Arguments),
+    /// The machine's own limits: loopback, durable device writes, CRC, memcpy, an empty round trip. About 20 s.
+    Machine(machine::Arguments),
     /// A table from lines of variant, round, scenario, metric and value.
     Table(table::Arguments),
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Consume(arguments) => consume::run(&arguments),
         Command::CatchUp(arguments) => catch_up::run(&arguments),
         Command::Start(arguments) => start::run(&arguments),
+        Command::Machine(arguments) => machine::run(&arguments),
         Command::Table(arguments) => table::run(&arguments),
     };
     match done {
