@@ -1,16 +1,13 @@
 //! The wire codec on the path of every request: a produce and a fetch of one large and of many small partitions, metadata.
 
-#[path = "timing.rs"]
-mod timing;
-
+use crate::timing::time;
 use bytes::Bytes;
 use ringmill::types::{NodeId, Offset, PartitionIndex, TopicId};
 use ringmill::wire::api::{fetch, metadata, produce};
 use ringmill::wire::*;
 use std::collections::VecDeque;
-use timing::time;
 
-fn main() {
+pub fn run() {
     for (version, partitions) in [(9, 1), (9, 100), (13, 1), (13, 100)] {
         let request = produce_request(partitions);
         let frame = joined(encode_request_frame(&request, version, 1, Some("bench".into())).unwrap());

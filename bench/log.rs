@@ -1,14 +1,10 @@
-//! The log on real files: an append into memory, a turn of the journal (append until durable), an index look-up, a read from the tail.
+//! The log on real files: an append into memory, a turn of the journal (append until durable), a read from the tail.
 //!
 //! Files go to a directory under TMPDIR; where that is a tmpfs the journal's figures say nothing about a disk.
 
 #![allow(clippy::disallowed_types)]
 
-#[path = "timing.rs"]
-mod timing;
-
 use bytes::Bytes;
-use ringmill::log::format::{OffsetIndex, OffsetIndexBuilder};
 use ringmill::log::{LogConfig, LogDirs, LogStore, PartitionLog, TopicLogConfig, recover};
 use ringmill::rt::{CoreSpec, uring};
 use ringmill::types::{LeaderEpoch, NodeId, Offset, PartitionIndex, ShardId, Timestamp, TopicId};
@@ -19,25 +15,10 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 fn main() {
-    index_look_up();
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().to_path_buf();
     let main = Box::new(move || Box::pin(on_core(path)) as ringmill::rt::task::LocalFuture<()>);
     uring::run(vec![CoreSpec { name: "bench".into(), cpu: None, main }]).expect("io_uring").join();
-}
-
-fn index_look_up() {
-    // A full segment of 1 GiB with an entry every 4 KiB.
-    let mut builder = OffsetIndexBuilder::new(Offset(0));
-    for n in 1..262_144u32 {
-        builder.append(Offset(i64::from(n) * 10), n * 4096).expect("ascending");
-    }
-    let index = OffsetIndex::new(Offset(0), builder.bytes());
-    let mut target = 0;
-    timing::time("log/index look-up, 262143 entries", || {
-        target = (target + 1_000_003) % 2_621_430;
-        black_box(index.lookup(Offset(target)))
-    });
 }
 
 async fn on_core(path: PathBuf) {

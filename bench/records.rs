@@ -1,10 +1,8 @@
-//! Record batches: CRC alone, the whole check of a produced batch by codec, rewrites. `cargo bench --bench records`.
+//! Record batches: CRC alone, the whole check of a produced batch by codec, rewrites.
 //!
 //! GiB/s are of uncompressed records, so that codecs compare. Values are text-like: they compress about 4 to 1.
 
-#[path = "timing.rs"]
-mod timing;
-
+use crate::timing;
 use ringmill::types::{LeaderEpoch, Offset, PartitionIndex, Timestamp};
 use ringmill::wire::records::{BatchBuilder, Codec, Compression, ProduceRules, RecordBatch, TimestampType, validate_produce};
 
@@ -42,7 +40,7 @@ fn next_letter(state: &mut u64) -> u8 {
     b"eeeeeeeetttttaaaaooonnniiis  \n"[(*state >> 33) as usize % 30]
 }
 
-fn main() {
+pub fn run() {
     let plain = batch(Codec::None, 1_000);
     timing::throughput("crc32c, 1 MiB", plain.size(), || plain.check_crc());
     for size in [100, 1_000] {

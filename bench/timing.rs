@@ -1,8 +1,11 @@
-//! Times named functions: `#[path = "timing.rs"] mod timing;` in a benchmark of `harness = false`.
+//! Times named functions.
 //!
 //! Each figure is the median of rounds (20, of 25 ms each or one call, whichever is longer) with the fastest beside it:
 //! on a busy machine the fastest says what the code costs, the median what the machine made of it.
-//! `cargo bench --bench NAME -- FILTER` runs those whose names contain FILTER.
+//! `cargo bench --bench functions -- FILTER` runs those whose names contain FILTER.
+//!
+//! With the argument `--count` each case runs a fixed number of times inside [`counted`] and its name is printed with that number: for
+//! callgrind, which counts the instructions of that function alone (`bench/baseline`).
 
 #![allow(dead_code, clippy::disallowed_types)]
 
@@ -12,8 +15,16 @@ use std::time::{Duration, Instant};
 const ROUNDS: usize = 20;
 const ROUND: Duration = Duration::from_millis(25);
 
+/// Calls of a case when instructions are counted.
+const COUNTED_CALLS: u64 = 100;
+/// The same for a case that gets through many bytes in one call.
+const COUNTED_CALLS_LARGE: u64 = 2;
+
 /// Prints ns per call of `f`.
 pub fn time<T>(name: &str, f: impl FnMut() -> T) {
+    if is_counting() {
+        return count(name, COUNTED_CALLS, f);
+    }
     if let Some(rounds) = measure(name, f) {
         println!("{name:<48} {:>12} median {:>12} min {:>10} iterations", ns(rounds.median_ns), ns(rounds.min_ns), rounds.iterations);
     }
@@ -21,6 +32,9 @@ pub fn time<T>(name: &str, f: impl FnMut() -> T) {
 
 /// Prints ns per call of `f`, and GiB/s if one call gets through `bytes`.
 pub fn throughput<T>(name: &str, bytes: usize, f: impl FnMut() -> T) {
+    if is_counting() {
+        return count(name, COUNTED_CALLS_LARGE, f);
+    }
     if let Some(rounds) = measure(name, f) {
         let gib_per_second = |ns: f64| bytes as f64 / ns * 1e9 / (1u64 << 30) as f64;
         println!(
@@ -34,6 +48,48 @@ pub fn throughput<T>(name: &str, bytes: usize, f: impl FnMut() -> T) {
     }
 }
 
+/// A case that cannot be repeated: one call of `f` is `operations` operations.
+pub fn once(name: &str, operations: u64, f: impl FnOnce()) {
+    if !is_chosen(name) {
+        return;
+    }
+    if is_counting() {
+        println!("{name}\t{operations}");
+    }
+    let mut f = Some(f);
+    let start = Instant::now();
+    counted(&mut || f.take().expect("called once")());
+    if !is_counting() {
+        println!("{name:<48} {:>12} an operation", ns(start.elapsed().as_nanos() as f64 / operations as f64));
+    }
+}
+
+fn count<T>(name: &str, calls: u64, mut f: impl FnMut() -> T) {
+    if is_chosen(name) {
+        // What is done only the first time is not counted.
+        black_box(f());
+        println!("{name}\t{calls}");
+        counted(&mut || (0..calls).for_each(|_| drop(black_box(f()))));
+    }
+}
+
+/// What callgrind counts, by this function's name: each call is a case.
+#[inline(never)]
+fn counted(f: &mut dyn FnMut()) {
+    f();
+    // Not a tail call: callgrind has to see this function being left.
+    black_box(&f);
+}
+
+fn is_counting() -> bool {
+    std::env::args().any(|argument| argument == "--count")
+}
+
+fn is_chosen(name: &str) -> bool {
+    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    filter.is_none_or(|filter| name.contains(&filter))
+}
+
 struct Rounds {
     /// Calls in all rounds.
     iterations: u64,
@@ -42,8 +98,7 @@ struct Rounds {
 }
 
 fn measure<T>(name: &str, mut f: impl FnMut() -> T) -> Option<Rounds> {
-    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    if filter.is_some_and(|filter| !name.contains(&filter)) {
+    if !is_chosen(name) {
         return None;
     }
     let mut calls = 1;
