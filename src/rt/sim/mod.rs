@@ -28,7 +28,7 @@ pub mod world;
 mod tests;
 
 pub use options::{DiskFaults, NetworkFaults, Options, Span};
-pub use seeds::for_each_seed;
+pub use seeds::{Ran, for_each_seed};
 pub use world::{Control, Machine, World};
 
 pub fn random_u64() -> u64 {

@@ -171,6 +171,10 @@ impl Disk {
         let file = self.inode(write.node)?;
         if fails {
             file.write_torn(write.offset, &write.bytes, rng);
+            // The part of it that is a sync failed: reads see what no later sync saves.
+            if write.durable && rng.coin() {
+                file.sync_failed(u64::MAX, rng);
+            }
         } else {
             file.write(write.offset, &write.bytes, write.durable);
         }
