@@ -9,7 +9,7 @@ use client::{Client, Gone};
 use oracle::{Oracle, Partition, value_of};
 use ringmill::config::{BrokerConfig, Sources};
 use ringmill::rt::sim::{DiskFaults, Machine, NetworkFaults, Options, World, for_each_seed};
-use ringmill::rt::{random_u64, sleep};
+use ringmill::rt::{fs, random_u64, sleep};
 use ringmill::server::{Layout, Node};
 use ringmill::types::{ErrorCode, Offset, PartitionIndex, ProducerId, Timestamp};
 use ringmill::wire::api::create_topics::{CreatableTopic, CreateTopicsRequest};
@@ -197,6 +197,19 @@ async fn read_all(address: SocketAddr, partition: Partition) -> Vec<(i64, u64)> 
     }
 }
 
+/// After a clean stop every journal says that it holds nothing.
+async fn nothing_is_left_to_replay() {
+    let root = std::path::Path::new("/data");
+    for entry in fs::list_dir(root).await.expect("the log directory") {
+        let journal = entry.name.strip_prefix("ringmill-journal-");
+        if journal.is_some_and(|shard| shard.parse::<u16>().is_ok()) {
+            let state = fs::read_file(&root.join(&entry.name), 4096).await.expect("a journal's state");
+            let state = String::from_utf8_lossy(&state).into_owned();
+            assert!(state.contains("replayed=true"), "after a clean stop {} says {state}", entry.name);
+        }
+    }
+}
+
 /// How much happened in a story.
 struct Counts {
     acks: u64,
@@ -233,6 +246,7 @@ fn produce_crash_recover(seed: u64, moves_us: Option<u64>) -> Counts {
     let stall_one_in = if moves_us.is_some() && seed.is_multiple_of(3) { 60 } else { 0 };
     world.set_disk_faults(broker, DiskFaults { stall_one_in, ..DiskFaults::default() });
     for _ in 0..LIVES {
+        let acks_before = oracle.borrow().acks;
         let node = boot(&world, broker, 1 + world.random_below(3) as usize);
         world.run_for(Duration::from_millis(100 + world.random_below(400)));
         match world.random_below(4) {
@@ -241,6 +255,10 @@ fn produce_crash_recover(seed: u64, moves_us: Option<u64>) -> Counts {
                 node.stop();
                 let stopped = world.run_until(Duration::from_secs(30), || world.running_cores(broker) == 0);
                 assert!(stopped, "a clean stop takes less than 30 s");
+                // A stop may come before the start was through.
+                if oracle.borrow().acks > acks_before {
+                    world.block_on(broker, nothing_is_left_to_replay());
+                }
             }
             _ => world.crash(broker),
         }

@@ -217,7 +217,7 @@ fn run_all(count: u64, story: &Story, seen: fn(&Counts) -> bool) {
 
 #[test]
 fn nothing_acknowledged_or_served_is_lost_by_crashes() {
-    run_all(1_000, &CRASHES, |total| {
+    run_all(400, &CRASHES, |total| {
         total.batches_lost_unacknowledged > 0 && total.duplicates > 0 && total.deletions > 0 && total.bypass_runs > 0
     });
 }
@@ -237,7 +237,7 @@ fn one_failing_log_directory_leaves_the_other_serving() {
 fn a_failing_disk_under_many_partitions_loses_nothing_acknowledged() {
     // Enough partitions for one sync of the whole file system to serve several shards.
     let faults = DiskFaults { write_error_one_in: 3_000, sync_error_one_in: 300, ..NO_FAULTS };
-    run_all(12, &Story { slot_count: 40, lives: 3, faults, ..CRASHES }, |_| true);
+    run_all(8, &Story { slot_count: 40, lives: 3, faults, ..CRASHES }, |_| true);
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn spoiled_files_beside_the_segments_change_no_answer() {
 
 #[test]
 fn retention_takes_what_it_may_and_nothing_else_through_crashes() {
-    run_all(300, &Story { retains: true, lives: 5, ..CRASHES }, |total| total.retained > 0 && total.deletions > 0);
+    run_all(200, &Story { retains: true, lives: 5, ..CRASHES }, |total| total.retained > 0 && total.deletions > 0);
 }
 
 #[test]
