@@ -17,7 +17,7 @@ use super::takeover::{inspect, note_own};
 use crate::config::BrokerConfig;
 use crate::controller::{Controller, ControllerConfig, MetadataImage};
 use crate::log::format::{CLEAN_SHUTDOWN, MetaProperties, PartitionDirectory, encode_clean_shutdown};
-use crate::log::{LockedDirs, LogConfig, LogDirsInfo, LogStore, ShardClosed, TopicLogConfig, recover};
+use crate::log::{LockedDirs, LogConfig, LogDirsInfo, LogStore, ShardClosed, TopicLogConfig, dir_list, recover};
 use crate::rt::{fs, wall_clock};
 use crate::types::{PartitionIndex, ShardId, TopicPartitionId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,8 +68,9 @@ pub async fn hand_back(config: BrokerConfig) -> Result<HandedBack, KafkaError> {
     }
     let properties = locked.properties();
     check_is_ours(&properties, &config).await?;
+    let all_named = check_all_named(&config.log_dirs).await?;
     let dirs = locked.open(&log_config).await.map_err(|error| broker(&error))?;
-    let Stopped { image, directories, closed } = stop_cleanly(config.clone(), &log_config, dirs.info(), &properties).await?;
+    let Stopped { image, directories, closed } = stop_cleanly(config.clone(), &log_config, dirs.info(), (&properties, all_named)).await?;
     dirs.close(vec![closed]).await.map_err(|error| broker(&error))?;
     for dir in &config.log_dirs {
         check_exists(dir, CLEAN_SHUTDOWN).await?;
@@ -153,7 +154,7 @@ async fn stop_cleanly(
     config: BrokerConfig,
     log_config: &LogConfig,
     info: LogDirsInfo,
-    properties: &[(PathBuf, Option<MetaProperties>)],
+    (properties, all_named): (&[(PathBuf, Option<MetaProperties>)], bool),
 ) -> Result<Stopped, KafkaError> {
     let broker = |error: &dyn fmt::Display| KafkaError::Broker(error.to_string());
     let controller_config = ControllerConfig {
@@ -165,7 +166,9 @@ async fn stop_cleanly(
     let controller = Controller::open(&log_config.log_dirs[0], controller_config).await.map_err(|error| broker(&error))?;
     let image = MetadataImage::clone(&controller.image());
     let recovered = recover(log_config, &info, SHARD, 1).await.map_err(|error| broker(&error))?;
-    check_directories(&image, &log_config.log_dirs).await?;
+    if !all_named {
+        check_directories(&image, &log_config.log_dirs).await?;
+    }
     if let Some((id, what)) = recovered.damaged.first() {
         return Err(KafkaError::Broker(format!("partition {id} is damaged and cannot be given to Kafka: {what}")));
     }
@@ -196,7 +199,17 @@ async fn open_all(
     Ok(directories)
 }
 
-/// Every partition must be in one of the directories: else not all of `log.dirs` were named, and an empty log would stand for a full one.
+/// Whether it is certain that all of `log.dirs` were named; then a partition without a directory is one that never had a record, and gets an
+/// empty one.
+async fn check_all_named(dirs: &[PathBuf]) -> Result<bool, KafkaError> {
+    let missing = dir_list::missing(dirs).await.map_err(|error| KafkaError::Broker(error.to_string()))?;
+    match missing.as_ref().and_then(|missing| missing.first()) {
+        Some(dir) => Err(KafkaError::Broker(format!("the broker's last start had log directory {dir}, too: name all of log.dirs"))),
+        None => Ok(missing.is_some()),
+    }
+}
+
+/// Without a note of all directories every partition must be in one of the directories: else not all of `log.dirs` were named, and an empty log would stand for a full one.
 async fn check_directories(image: &MetadataImage, dirs: &[PathBuf]) -> Result<(), KafkaError> {
     let mut names = BTreeSet::new();
     for dir in dirs {

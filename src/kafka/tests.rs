@@ -5,10 +5,10 @@ use super::*;
 use crate::config::{BrokerConfig, Sources};
 use crate::controller::{BrokerRegistration, Controller, ControllerConfig, ControllerRequest, MetadataImage};
 use crate::log::format::{
-    CLEAN_SHUTDOWN, META_PROPERTIES, MetaProperties, OffsetCheckpointEntry, PARTITION_METADATA, RECOVERY_POINT_CHECKPOINT,
-    encode_offset_checkpoint, encode_partition_metadata,
+    AbortedTransaction, CLEAN_SHUTDOWN, META_PROPERTIES, MetaProperties, OffsetCheckpointEntry, PARTITION_METADATA,
+    RECOVERY_POINT_CHECKPOINT, encode_offset_checkpoint, encode_partition_metadata,
 };
-use crate::log::{LockedDirs, LogConfig, LogDirs, LogStore, PartitionLog, Slice, TopicLogConfig, recover};
+use crate::log::{LockedDirs, LogConfig, LogDirs, LogStore, PartitionLog, Slice, TopicLogConfig, dir_list, recover};
 use crate::rt::fs;
 use crate::rt::sim::{Machine, Options, World, for_each_seed};
 use crate::rt::task::LocalFuture;
@@ -51,6 +51,7 @@ async fn start() -> Result<Broker, KafkaError> {
     finish_hand_back(&config.log_dirs).await?;
     let takeover = inspect(&locked.properties(), NODE).await?;
     let dirs = locked.open(&config).await.unwrap();
+    dir_list::note(&dirs.info()).await.unwrap();
     let controller_config = ControllerConfig {
         broker: Rc::new(self::config()),
         cluster_id: Some(dirs.info().cluster_id().to_owned()),
@@ -221,6 +222,59 @@ fn a_directory_of_kafkas_is_taken_over_through_any_crash() {
     });
 }
 
+/// A crash in the middle of a compaction by Kafka: of `orders-0`'s first segment only the batch of offsets 10 to 19 is left, in a file that `log` says
+/// how far it had come with, and its index is a step behind at times. What compaction has removed was of a transaction that was aborted.
+async fn interrupt_kafkas_compaction(log: &str, index: &str) {
+    let root = Path::new(DIR);
+    let points = [OffsetCheckpointEntry { topic: "orders".into(), partition: PartitionIndex(0), offset: Offset(22) }];
+    let aborted =
+        AbortedTransaction { producer_id: ProducerId(9), first_offset: Offset(3), last_offset: Offset(8), last_stable_offset: Offset(9) };
+    let files = [
+        (RECOVERY_POINT_CHECKPOINT.to_owned(), encode_offset_checkpoint(&points).into_bytes()),
+        (format!("orders-0/00000000000000000000.log{log}"), batch(10, 10, 2).finish().into_bytes().to_vec()),
+        (format!("orders-0/00000000000000000000.index{index}"), Vec::new()),
+        (format!("orders-0/00000000000000000000.timeindex{index}"), Vec::new()),
+        ("orders-0/00000000000000000000.txnindex".to_owned(), aborted.to_bytes().to_vec()),
+        ("orders-0/00000000000000000005.log.deleted".to_owned(), b"of a segment that was replaced before".to_vec()),
+        ("orders-0/00000000000000000005.snapshot.deleted".to_owned(), Vec::new()),
+        ("orders-0/leader-epoch-checkpoint.tmp".to_owned(), b"0\n".to_vec()),
+    ];
+    for (name, contents) in files {
+        fs::write_file(&root.join(name), &contents).await.unwrap();
+    }
+    fs::FileSystem::open(root).await.unwrap().sync().await.unwrap();
+}
+
+#[test]
+fn a_compaction_that_kafka_did_not_finish_is_finished_or_undone_before_the_log_is_recovered() {
+    let [sealed, active] = kafka_segments();
+    let compacted = [batch(10, 10, 2).finish().into_bytes(), active.clone()].concat();
+    let as_before = [sealed, active].concat();
+    for (log, index, expected, aborted) in [
+        (".swap", ".swap", &compacted, vec![20]),
+        (".swap", ".cleaned", &as_before, vec![3, 20]),
+        (".cleaned", ".cleaned", &as_before, vec![3, 20]),
+        ("", ".swap", &compacted, vec![3, 20]),
+    ] {
+        let world = World::new(3, Options::default());
+        let machine = world.add_machine();
+        let expected = Bytes::copy_from_slice(expected);
+        world.block_on(machine, async move {
+            write_kafkas_directory(false).await;
+            interrupt_kafkas_compaction(log, index).await;
+            let broker = start().await.unwrap();
+            let orders = broker.log("orders", 0).await;
+            assert_eq!(contents(&orders).await, expected, "log{log}, index{index}");
+            let found = orders.aborted_transactions(Offset(0), Offset(30)).await.unwrap();
+            assert_eq!(found.iter().map(|entry| entry.first_offset.0).collect::<Vec<_>>(), aborted, "log{log}, index{index}");
+            let left = |name: &str| [".swap", ".cleaned", ".deleted"].iter().any(|ending| name.ends_with(ending));
+            crate::rt::sleep(Duration::from_secs(1)).await;
+            let listing = fs::list_dir(&orders.path()).await.unwrap();
+            assert!(!listing.iter().any(|entry| left(&entry.name)), "{listing:?}");
+        });
+    }
+}
+
 #[test]
 fn what_kafka_writes_after_a_takeover_is_refused() {
     let world = World::new(1, Options::default());
@@ -251,12 +305,7 @@ fn a_directory_is_given_back_through_any_crash_and_comes_in_again() {
         world.block_on(machine, async move {
             let mut broker = start().await.unwrap();
             if !from_kafka {
-                let registration = BrokerRegistration { node: NODE, incarnation_id: [0; 16], endpoints: Vec::new(), rack: None };
-                broker.controller.submit(ControllerRequest::RegisterBroker(registration)).await;
-                let topic = CreatableTopic { name: "orders".into(), num_partitions: 2, replication_factor: 1, ..Default::default() };
-                let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
-                broker.controller.submit(ControllerRequest::CreateTopics(request)).await;
-                broker.image = MetadataImage::clone(&broker.controller.image());
+                create_orders(&mut broker).await;
             }
             let other = broker.log("orders", 1).await;
             other.append(&batch(0, 1, 9).finish().into_bytes(), LeaderEpoch(7), Timestamp(1)).unwrap();
@@ -295,5 +344,44 @@ fn a_directory_is_given_back_through_any_crash_and_comes_in_again() {
             assert_eq!(contents(&log).await, *before.borrow());
             assert_eq!(broker.log("orders", 1).await.log_end(), Offset(1));
         });
+    });
+}
+
+async fn create_orders(broker: &mut Broker) {
+    let registration = BrokerRegistration { node: NODE, incarnation_id: [0; 16], endpoints: Vec::new(), rack: None };
+    broker.controller.submit(ControllerRequest::RegisterBroker(registration)).await;
+    let topic = CreatableTopic { name: "orders".into(), num_partitions: 2, replication_factor: 1, ..Default::default() };
+    let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
+    broker.controller.submit(ControllerRequest::CreateTopics(request)).await;
+    broker.image = MetadataImage::clone(&broker.controller.image());
+}
+
+#[test]
+fn a_partition_that_lost_its_directory_before_its_first_record_is_given_back_empty() {
+    let world = World::new(1, Options::default());
+    let machine = world.add_machine();
+    world.block_on(machine, async move {
+        let mut broker = start().await.unwrap();
+        create_orders(&mut broker).await;
+        let log = broker.log("orders", 0).await;
+        log.append(&batch(0, 1, 9).finish().into_bytes(), LeaderEpoch(7), Timestamp(1)).unwrap();
+        log.wait_durable(Offset(1)).await.unwrap();
+    });
+    world.kill(machine);
+    world.block_on(machine, async move {
+        let note = Path::new(DIR).join("ringmill-log-dirs");
+        let noted = fs::read_file(&note, 1 << 10).await.unwrap();
+        let refusal = async || hand_back(config()).await.err().map(|error| error.to_string()).unwrap_or_default();
+        fs::remove_file(&note).await.unwrap();
+        let error = refusal().await;
+        assert!(error.contains("partition orders-1 is in none of the directories: name all of log.dirs"), "without a note: {error}");
+        let more = [&noted[..], b"AAECAwQFBgcICQoLDA0ODw /other\n"].concat();
+        fs::write_file(&note, &more).await.unwrap();
+        let error = refusal().await;
+        assert!(error.contains("the broker's last start had log directory /other, too"), "{error}");
+        fs::write_file(&note, &noted).await.unwrap();
+        assert_eq!(hand_back(config()).await.unwrap().partitions, 2);
+        let made = fs::list_dir(&Path::new(DIR).join("orders-1")).await.unwrap();
+        assert!(made.iter().any(|entry| entry.name == PARTITION_METADATA), "{made:?}");
     });
 }

@@ -214,7 +214,7 @@ async fn read_small(path: &Path, len_max: u64) -> Result<Option<bytes::Bytes>, O
     }
 }
 
-async fn read_properties(dir: &Path) -> Result<Option<MetaProperties>, OpenError> {
+pub(super) async fn read_properties(dir: &Path) -> Result<Option<MetaProperties>, OpenError> {
     let path = dir.join(META_PROPERTIES);
     let Some(bytes) = read_small(&path, SMALL_FILE_BYTES_MAX).await? else { return Ok(None) };
     MetaProperties::decode(&bytes).map(Some).map_err(|error| OpenError::Foreign(dir.to_path_buf(), error.to_string()))

@@ -5,7 +5,7 @@
 //! after a clean stop. What goes, goes from the end, so a crash on the way comes to the same when all is done again. Below the recovery point
 //! nothing is touched.
 
-use super::compaction::finish_interrupted;
+use super::compaction::{Author, finish_interrupted};
 use super::format::{AbortedTransaction, DirectoryStage, FileStage};
 use super::format::{
     EpochEntry, LEADER_EPOCH_CHECKPOINT, OffsetCheckpointEntry, PartitionDirectory, RECOVERY_POINT_CHECKPOINT, SegmentFile,
@@ -44,7 +44,7 @@ pub async fn recover(dir: &Path, listing: &[DirEntry]) -> Result<bool, OpenError
         let point = points.iter().find(|point| point.topic == found.topic && point.partition == found.partition);
         let partition_dir = dir.join(&entry.name);
         let listing = fs::list_dir(&partition_dir).await.map_err(|error| OpenError::Io(partition_dir.clone(), error))?;
-        finish_interrupted(&partition_dir, &listing).await?;
+        finish_interrupted(&partition_dir, &listing, Author::Kafka).await?;
         let recovery = Recovery::of(partition_dir).await?;
         recovery.run(point.map_or(Offset(0), |point| point.offset)).await?;
     }

@@ -5,7 +5,7 @@
 //! to have been durable, and the journal does not have the rest, nothing is cut and the partition stays offline.
 
 use super::checkpoint::Checkpoint;
-use super::compaction::finish_interrupted;
+use super::compaction::{Author, finish_interrupted};
 use super::dir::LogDir;
 use super::format::{
     LEADER_EPOCH_CHECKPOINT, OffsetIndex, SegmentFile, SegmentFileKind, TimeIndex, decode_producer_snapshot, is_foreign_to_partition,
@@ -65,7 +65,7 @@ pub async fn load(
             (found, found_id) = (Found::nothing(&partition_dir), None);
         }
     }
-    if finish_interrupted(&partition_dir, &found.listing).await? {
+    if finish_interrupted(&partition_dir, &found.listing, Author::Ringmill).await? {
         found = Found::look(&partition_dir).await.map_err(io)?;
     }
     remove_leftovers(&partition_dir, &found.listing);

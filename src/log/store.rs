@@ -1,7 +1,7 @@
 //! One shard's logs: its partitions and its journals, one journal for each log directory.
 
 use super::checkpoint::{self, Checkpoints};
-use super::compaction::{Compaction, CompactionStats};
+use super::compaction::{CleanerConfig, Compaction, CompactionStats};
 use super::dir::LogDir;
 use super::dirs::{ClosedPartition, DirInfo};
 use super::format::{DirectoryStage, PartitionDirectory};
@@ -141,7 +141,7 @@ impl LogStore {
             stopping: Cell::new(false),
             closing: Cell::new(false),
             failed: Event::default(),
-            compaction: Compaction::open(info.dirs.iter().map(|dir| dir.path.as_path())).await,
+            compaction: Compaction::open(info.dirs.iter().map(|dir| dir.path.as_path()), config.cleaner.clone()).await,
             flushes: RefCell::new(Some(flushes)),
         });
         maintenance::start(&store, flush_receiver);
@@ -440,6 +440,11 @@ impl LogStore {
 
     pub(super) fn log_dirs(&self) -> &[Rc<LogDir>] {
         &self.dirs
+    }
+
+    /// `log.cleaner.*` changed at run time.
+    pub fn reconfigure_cleaner(&self, config: CleanerConfig) {
+        self.compaction.reconfigure(config);
     }
 
     pub(super) fn compaction(&self) -> &Compaction {

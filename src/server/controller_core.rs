@@ -14,7 +14,7 @@ use crate::controller::{
     Publication,
 };
 use crate::kafka::{self, Takeover};
-use crate::log::{LockedDirs, LogConfig, LogDirs, LogDirsInfo, ShardClosed};
+use crate::log::{LockedDirs, LogConfig, LogDirs, LogDirsInfo, ShardClosed, dir_list};
 use crate::rt::sync::{Event as Signal, QueueReceiver};
 use crate::rt::{self, Listener, Queue, random_u64, spawn};
 use crate::shard::calls::{Calls, MeshEnds, ReplyTo};
@@ -153,6 +153,7 @@ impl Core {
         let locked = LockedDirs::lock(&self.log_config).await.map_err(|e| e.to_string())?;
         let takeover = self.look_for_kafka(&locked).await?;
         let mut dirs = locked.open(&self.log_config).await.map_err(|e| e.to_string())?;
+        dir_list::note(&dirs.info()).await.map_err(|e| e.to_string())?;
         let controller = self.open_controller(&dirs.info(), takeover).await?;
         for failure in self.recover(&dirs.info()).await? {
             dirs.go_without(failure.0, &failure.1);
@@ -234,7 +235,11 @@ impl Core {
     /// The log directories that the start goes on without, each with the reason.
     async fn recover(&self, dirs: &LogDirsInfo) -> Result<BTreeMap<usize, String>, String> {
         let mut failed = BTreeMap::new();
-        for reply in self.ask_all(|| Request::Recover(dirs.clone())).await {
+        let mut replies = self.ask_all(|| Request::Recover(dirs.clone())).await;
+        if replies.iter().any(|reply| matches!(reply, Reply::Recovered(Ok(recovered)) if recovered.postponed)) {
+            replies.push(self.calls.call(0, Request::RecoverPostponed(dirs.clone())).await);
+        }
+        for reply in replies {
             let Reply::Recovered(recovered) = reply else { unreachable!("Recover is answered with what was recovered") };
             let recovered = recovered?;
             if recovered.frames > 0 {

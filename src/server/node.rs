@@ -2,7 +2,7 @@
 
 use super::controller_core::{self, ControllerSeed};
 use super::layout::Layout;
-use crate::config::{BrokerConfig, LogCleanerConfig};
+use crate::config::BrokerConfig;
 use crate::log::LogConfig;
 use crate::log::compaction::CleanerConfig;
 use crate::rt::CoreSpec;
@@ -10,9 +10,6 @@ use crate::shard::calls::MeshEnds;
 use crate::shard::serve::{self, ShardSeed};
 use crate::types::ShardId;
 use std::sync::Arc;
-
-/// Compaction reads at least so much at a time, whatever `log.cleaner.io.buffer.size` says.
-const CLEANER_READ_BYTES_MIN: usize = 4 << 10;
 
 /// What the broker tells whoever started it.
 #[derive(Debug)]
@@ -71,18 +68,6 @@ fn log_config(config: &BrokerConfig, shard_count: usize) -> LogConfig {
     log.retention_check_interval_ms = config.log_retention_check_interval_ms;
     log.producer_id_expiration_ms = config.producer_id_expiration_ms.into();
     log.disk_reserve_bytes = config.ringmill.disk_reserve_bytes;
-    log.cleaner = cleaner_config(&config.log_cleaner, shard_count);
+    log.cleaner = CleanerConfig::share_of(&config.log_cleaner, shard_count);
     log
-}
-
-/// Each shard has a cleaner of its own, and its part of what is for the whole broker.
-fn cleaner_config(config: &LogCleanerConfig, shard_count: usize) -> CleanerConfig {
-    CleanerConfig {
-        enable: config.enable,
-        backoff_ms: config.backoff_ms as u64,
-        dedupe_buffer_bytes: config.dedupe_buffer_size.max(0) as u64 / shard_count as u64,
-        dedupe_load_factor: config.io_buffer_load_factor,
-        io_buffer_bytes: (config.io_buffer_size as usize / 2).max(CLEANER_READ_BYTES_MIN),
-        io_bytes_per_second: config.io_max_bytes_per_second / shard_count as f64,
-    }
 }

@@ -58,6 +58,8 @@ pub enum Request {
     /// A move is over; partitions are where this says.
     Settle(Arc<Placement>),
     Recover(LogDirsInfo),
+    /// Of one shard, when all have answered `Recover` and some journal was left.
+    RecoverPostponed(LogDirsInfo),
     OpenStore(LogDirsInfo),
     Publish(Publication),
     /// Another shard found that this log directory fails.

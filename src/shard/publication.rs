@@ -3,6 +3,7 @@
 use super::{Led, Shard, failures};
 use crate::config::{ConfigMap, TopicConfig, limits};
 use crate::controller::{ConfigResource, MetadataImage, Publication, ResourceType, TopicImage};
+use crate::log::compaction::CleanerConfig;
 use crate::log::{OpenError, PartitionLog, TimestampType, TopicLogConfig};
 use crate::rt::sync::{Semaphore, oneshot};
 use crate::rt::{Queue, sleep, spawn, yield_if_needed};
@@ -23,6 +24,10 @@ pub async fn apply(shard: &Rc<Shard>, publication: Publication) {
         yield_if_needed().await;
     }
     open_all(shard, opening).await;
+    let is_first = shard.publication.borrow().image.version() == 0;
+    if is_first || delta.configs_changed.iter().any(|resource| resource.resource_type == ResourceType::Broker) {
+        reconfigure_cleaner(shard, &publication.image);
+    }
     *shard.publication.borrow_mut() = publication.clone();
     for resource in &delta.configs_changed {
         reconfigure(shard, &publication.image, resource);
@@ -163,6 +168,13 @@ fn reconfigure(shard: &Shard, image: &MetadataImage, resource: &ConfigResource) 
             }
         }
     }
+}
+
+/// `log.cleaner.*`, as far as it can change at run time.
+fn reconfigure_cleaner(shard: &Shard, image: &MetadataImage) {
+    let own = image.configs(&ConfigResource::broker(shard.node_id()));
+    let config = shard.config.with_dynamic(own, image.configs(&ConfigResource::cluster_default()));
+    shard.logs().reconfigure_cleaner(CleanerConfig::share_of(&config.log_cleaner, shard.shard_count));
 }
 
 pub(super) fn log_config(config: &TopicConfig) -> TopicLogConfig {

@@ -10,7 +10,7 @@ use super::produce::{PartitionAppend, append_all};
 use super::{Shard, failures, moving, publication, router};
 use crate::config::{BrokerConfig, limits};
 use crate::controller::Publication;
-use crate::log::{LogConfig, LogDirsInfo, LogStore, ShardClosed, recover};
+use crate::log::{LogConfig, LogDirsInfo, LogStore, ShardClosed, recover, recover_postponed};
 use crate::rt::sync::{OneshotSender, QueueReceiver, QueueSender, oneshot, queue};
 use crate::rt::{Incoming, Queue, now, sleep, spawn, timeout};
 use crate::types::{HashMap, ShardId};
@@ -69,6 +69,7 @@ struct Desk {
 /// Start-up, metadata and stop: one after the other.
 enum Control {
     Recover(LogDirsInfo),
+    RecoverPostponed(LogDirsInfo),
     OpenStore(LogDirsInfo),
     Publish(Publication),
     Drain,
@@ -108,6 +109,7 @@ impl Desk {
             }
             Request::Settle(placement) => reply_to.send(moving::settle(&shard, placement)).await,
             Request::Recover(dirs) => keep(self.control.send((reply_to, Control::Recover(dirs)))),
+            Request::RecoverPostponed(dirs) => keep(self.control.send((reply_to, Control::RecoverPostponed(dirs)))),
             Request::OpenStore(dirs) => keep(self.control.send((reply_to, Control::OpenStore(dirs)))),
             Request::DirFailed(failure) => shard.logs().take_offline(&failure),
             Request::Unavailable(partitions) => *shard.failures.unavailable.borrow_mut() = partitions,
@@ -175,6 +177,10 @@ async fn control_loop(shard: Rc<Shard>, log_config: LogConfig, mut queue: QueueR
         match control {
             Control::Recover(dirs) => {
                 let recovered = recover(&log_config, &dirs, shard.id, shard.shard_count as u16).await;
+                reply_to.send(Reply::Recovered(recovered.map_err(|e| e.to_string()))).await;
+            }
+            Control::RecoverPostponed(dirs) => {
+                let recovered = recover_postponed(&log_config, &dirs, shard.shard_count as u16).await;
                 reply_to.send(Reply::Recovered(recovered.map_err(|e| e.to_string()))).await;
             }
             Control::OpenStore(dirs) => {

@@ -1,6 +1,8 @@
 //! `ringmill storage dump`: batches and records of segments, partitions and journals, and what is in the files beside them.
 
+use super::DirArguments;
 use super::directory::Directory;
+use super::partition::PartitionFiles;
 use super::records::{batch_line, print_records};
 use super::segment::Window;
 use crate::log::format::{
@@ -10,7 +12,7 @@ use crate::log::format::{
 use crate::log::inspect::{decode_checkpoints, is_checkpoint_name};
 use crate::log::journal::files::parse_name;
 use crate::log::journal::{Change, Entry};
-use crate::types::Offset;
+use crate::types::{Offset, PartitionIndex};
 use crate::wire::records::{BatchError, HEADER_SIZE, RecordBatch, batches, frame};
 use bytes::Bytes;
 use std::error::Error;
@@ -20,14 +22,27 @@ use std::process::ExitCode;
 
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct DumpArguments {
-    /// Segments, partition directories, indexes, snapshots, checkpoints, or a log directory's ringmill-journal-<shard>
-    #[arg(required = true, value_name = "PATH")]
+    /// Segments, partition directories, indexes, snapshots, checkpoints, or a log directory's ringmill-journal-<shard>; with --topic, log
+    /// directories
+    #[arg(required_unless_present = "topic", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Print this topic's partitions, also what only a journal has of them
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: Option<String>,
+    /// Only this partition of the topic
+    #[arg(long, value_name = "PARTITION", requires = "topic")]
+    pub partition: Option<i32>,
+    /// With --topic and no PATH: a server.properties file that names log.dirs
+    #[arg(long, value_name = "FILE", requires = "topic")]
+    pub config: Option<PathBuf>,
+    /// With --topic and no PATH: one configuration, e.g. log.dirs=/data; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", requires = "topic")]
+    pub set: Vec<String>,
     /// Print records too, decompressed
     #[arg(long)]
     pub print_records: bool,
     /// Begin with the batch that holds this offset
-    #[arg(long, value_name = "OFFSET", default_value_t = 0)]
+    #[arg(long, visible_alias = "offset", value_name = "OFFSET", default_value_t = 0)]
     pub from: i64,
     /// Print at most so many batches of each path
     #[arg(long, value_name = "COUNT", default_value_t = u64::MAX)]
@@ -39,18 +54,46 @@ struct Dump<'a> {
     from: Offset,
     left: u64,
     valid: bool,
+    /// The end (exclusive) of the batches that were looked at.
+    end: Offset,
 }
 
 type Failed = Box<dyn Error>;
 
 pub fn run(arguments: &DumpArguments) -> Result<ExitCode, Failed> {
-    let mut valid = true;
-    for path in &arguments.paths {
-        let mut dump = Dump { arguments, from: Offset(arguments.from), left: arguments.max_batches, valid: true };
-        dump.path(path)?;
-        valid &= dump.valid;
-    }
+    let valid = match &arguments.topic {
+        Some(topic) => dump_topic(arguments, topic)?,
+        None => arguments.paths.iter().try_fold(true, |valid, path| {
+            let mut dump = Dump::new(arguments);
+            dump.path(path)?;
+            Ok::<bool, Failed>(valid & dump.valid)
+        })?,
+    };
     Ok(if valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The topic's partitions in all log directories; whether they are valid.
+fn dump_topic(arguments: &DumpArguments, topic: &str) -> Result<bool, Failed> {
+    let dirs = DirArguments { dirs: arguments.paths.clone(), config: arguments.config.clone(), set: arguments.set.clone() }.resolve()?;
+    let (mut found, mut valid) = (false, true);
+    for dir in &dirs {
+        let root = Directory::open(dir)?;
+        let is_asked = |entry: &&PartitionFiles| {
+            entry.directory.topic == topic && arguments.partition.is_none_or(|asked| entry.directory.partition == PartitionIndex(asked))
+        };
+        let mut partitions: Vec<&PartitionFiles> = root.partitions.iter().filter(is_asked).collect();
+        partitions.sort_by_key(|entry| entry.directory.partition);
+        for files in partitions {
+            let mut dump = Dump::new(arguments);
+            println!("Dumping {}", files.path.display());
+            dump.segments(files.segments.keys().map(|base| (*base, files.file(*base, SegmentFileKind::Log))).collect())?;
+            dump.only_in_journals(&root, files)?;
+            (found, valid) = (true, valid & dump.valid);
+        }
+    }
+    let names: Vec<String> = dirs.iter().map(|dir| dir.display().to_string()).collect();
+    let partition = arguments.partition.map_or(String::new(), |asked| format!("-{asked}"));
+    if found { Ok(valid) } else { Err(format!("no partition {topic}{partition} in {}", names.join(", ")).into()) }
 }
 
 /// The log directory that a path is in: the nearest one above that was locked once.
@@ -66,7 +109,11 @@ fn read(path: &Path) -> Result<Bytes, Failed> {
     fs::read(path).map(Bytes::from).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
-impl Dump<'_> {
+impl<'a> Dump<'a> {
+    fn new(arguments: &'a DumpArguments) -> Dump<'a> {
+        Dump { arguments, from: Offset(arguments.from), left: arguments.max_batches, valid: true, end: Offset(0) }
+    }
+
     fn path(&mut self, path: &Path) -> Result<(), Failed> {
         let path = &path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
         let root = root_of(path).map(Directory::open).transpose()?;
@@ -105,6 +152,11 @@ impl Dump<'_> {
         if segments.is_empty() {
             return Err(format!("{}: no segments in it", path.display()).into());
         }
+        self.segments(segments)
+    }
+
+    /// By base offset.
+    fn segments(&mut self, segments: Vec<(Offset, PathBuf)>) -> Result<(), Failed> {
         let first = segments.partition_point(|(base, _)| *base <= self.from).saturating_sub(1);
         for (_, path) in &segments[first..] {
             println!("segment {}", name_of(path));
@@ -128,6 +180,10 @@ impl Dump<'_> {
                     self.batch(&batch, Some(position));
                     position += batch.size() as u64;
                 }
+                Err(_) if is_unwritten(&mut window, position, size)? => {
+                    println!("at position {position}: {} bytes are allocated and not written", size - position);
+                    return Ok(());
+                }
                 Err(error) => {
                     println!("at position {position}: {error}; {} bytes are left", size - position);
                     self.valid = false;
@@ -139,6 +195,7 @@ impl Dump<'_> {
     }
 
     fn batch(&mut self, batch: &RecordBatch, position: Option<u64>) {
+        self.end = self.end.max(batch.next_offset());
         if batch.next_offset() <= self.from || self.left == 0 {
             return;
         }
@@ -178,6 +235,28 @@ impl Dump<'_> {
         Ok(())
     }
 
+    /// The partition's batches above the end of its segments.
+    fn only_in_journals(&mut self, root: &Directory, files: &PartitionFiles) -> Result<(), Failed> {
+        for journal in root.journals.iter().filter(|journal| journal.state.as_ref().is_ok_and(|state| !state.replayed)) {
+            let Some(open) = journal.open()? else { continue };
+            for place in &open.chain.frames {
+                for entry in open.frame(*place)?.into_iter().flat_map(|frame| frame.entries) {
+                    let Change::Data { records, .. } = &entry.change else { continue };
+                    let is_its = entry.topic[..] == files.directory.topic && entry.id.partition == files.directory.partition;
+                    if !is_its || files.topic_id.is_some_and(|id| id != entry.id.topic_id) {
+                        continue;
+                    }
+                    let in_segments = self.end;
+                    for batch in batches(records.clone()).map_while(Result::ok).filter(|batch| batch.base_offset >= in_segments) {
+                        println!("only in the journal of shard {}:", journal.shard);
+                        self.batch(&batch, None);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn entry(&mut self, entry: &Entry) {
         let name = format!("{}-{} ({})", entry.topic, entry.id.partition, entry.id.topic_id);
         match &entry.change {
@@ -191,6 +270,18 @@ impl Dump<'_> {
             Change::Release { end } => println!("  {name} release at: {end}"),
         }
     }
+}
+
+/// Whether nothing but zeros is left: a broker that was killed had allocated ahead.
+fn is_unwritten(window: &mut Window<'_>, mut position: u64, size: u64) -> Result<bool, Failed> {
+    while position < size {
+        let bytes = window.at(position, 1)?;
+        if bytes.is_empty() || bytes.iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        position += bytes.len() as u64;
+    }
+    Ok(true)
 }
 
 fn checkpoints(path: &Path) -> Result<(), Failed> {

@@ -6,7 +6,7 @@ use super::pass::{Pass, PassStats};
 use super::throttle::Throttle;
 use super::{CleanerConfig, Interrupted};
 use crate::log::{LogStore, PartitionLog};
-use crate::rt::sync::Event;
+use crate::rt::sync::{Event, EventListener};
 use crate::rt::{self, Queue};
 use crate::types::{Offset, TopicPartitionId};
 use std::cell::{Cell, RefCell};
@@ -48,11 +48,13 @@ pub struct Compaction {
     /// The partition of the pass under way.
     current: Cell<Option<TopicPartitionId>>,
     idle: Event,
+    config: RefCell<CleanerConfig>,
+    reconfigured: Event,
 }
 
 impl Compaction {
     /// With what the last start or stop knew of these log directories.
-    pub async fn open(dirs: impl Iterator<Item = &Path>) -> Compaction {
+    pub async fn open(dirs: impl Iterator<Item = &Path>, config: CleanerConfig) -> Compaction {
         let mut cleaned_to = CleanedTo::new();
         for dir in dirs {
             match checkpoint::read_all(dir).await {
@@ -70,7 +72,23 @@ impl Compaction {
             busy: Cell::new(false),
             current: Cell::new(None),
             idle: Event::default(),
+            config: RefCell::new(config),
+            reconfigured: Event::default(),
         }
+    }
+
+    /// The throttle counts at once, also in a pass under way; the rest from the next pass on, which comes at once. What was off stays off.
+    pub fn reconfigure(&self, config: CleanerConfig) {
+        let changed = *self.config.borrow() != config;
+        if changed {
+            self.config.replace(config);
+            self.reconfigured.notify();
+        }
+    }
+
+    /// This shard's share of `log.cleaner.io.max.bytes.per.second`.
+    pub fn bytes_per_second(&self) -> f64 {
+        self.config.borrow().io_bytes_per_second
     }
 
     /// The end (exclusive) of what is compacted of a partition.
@@ -114,6 +132,11 @@ impl Compaction {
         CompactionStats { uncleanable: self.uncleanable.borrow().len() as u64, ..self.stats.get() }
     }
 
+    /// How long to wait when there was nothing to do, and what ends that early.
+    fn pause(&self) -> (Duration, EventListener) {
+        (Duration::from_millis(self.config.borrow().backoff_ms).max(BACKOFF_MIN), self.reconfigured.listen())
+    }
+
     /// Ends the pass under way, and begins no other.
     pub async fn stop(&self) {
         self.stopped.set(true);
@@ -125,19 +148,20 @@ impl Compaction {
 
 /// Starts the shard's cleaner; it ends when the store stops.
 pub fn start(store: &Rc<LogStore>) {
-    let config = store.log_dirs()[0].config.cleaner.clone();
-    if config.enable {
-        rt::spawn(Queue::Background, run(Rc::downgrade(store), config));
+    if store.compaction().config.borrow().enable {
+        rt::spawn(Queue::Background, run(Rc::downgrade(store)));
     }
 }
 
-async fn run(store: Weak<LogStore>, config: CleanerConfig) {
-    let mut throttle = Throttle::new(config.io_bytes_per_second, rt::now());
+async fn run(store: Weak<LogStore>) {
+    let mut throttle = Throttle::new(f64::MAX, rt::now());
     loop {
-        rt::sleep(Duration::from_millis(config.backoff_ms).max(BACKOFF_MIN)).await;
+        let Some((backoff, reconfigured)) = store.upgrade().map(|store| store.compaction().pause()) else { return };
+        rt::timeout(backoff, reconfigured).await;
         let Some(store) = store.upgrade() else { return };
         let compaction = store.compaction();
         while !compaction.stopped.get() {
+            let config = compaction.config.borrow().clone();
             compaction.busy.set(true);
             let cleaned = clean_dirtiest(&store, &config, &mut throttle).await;
             compaction.busy.set(false);

@@ -6,6 +6,9 @@
 //! | `.log.swap` | whole and durable | segments that begin in its range go, then it takes their place |
 //! | another `.swap` | its log is in place already | renamed |
 //!
+//! Ringmill puts a new transaction index in place before all else, perhaps one without entries; Kafka, which writes none without entries, as it does the
+//! other files.
+//!
 //! Sources behind the last batch of the new segment may stay: they hold nothing but what the next pass removes again.
 
 use crate::log::OpenError;
@@ -17,14 +20,21 @@ use crate::types::Offset;
 use std::io;
 use std::path::Path;
 
+/// Whose replacement it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Author {
+    Kafka,
+    Ringmill,
+}
+
 /// Leaves only live (and deleted) segment files in the partition's directory; whether there were others, so that it must be listed again.
-pub async fn finish_interrupted(dir: &Path, listing: &[DirEntry]) -> Result<bool, OpenError> {
+pub async fn finish_interrupted(dir: &Path, listing: &[DirEntry], author: Author) -> Result<bool, OpenError> {
     let files: Vec<(SegmentFile, u64)> = listing.iter().filter_map(|entry| Some((SegmentFile::parse(&entry.name)?, entry.len))).collect();
     if files.iter().all(|(file, _)| matches!(file.stage, FileStage::Live | FileStage::Deleted)) {
         return Ok(false);
     }
     tracing::info!(partition = %dir.display(), "finishing what a crash or a stop interrupted: {}", names(&files));
-    finish(dir, &files).await.map_err(|error| OpenError::Io(dir.to_path_buf(), error))?;
+    finish(dir, &files, author).await.map_err(|error| OpenError::Io(dir.to_path_buf(), error))?;
     Ok(true)
 }
 
@@ -37,7 +47,7 @@ fn names(files: &[(SegmentFile, u64)]) -> String {
         .join(", ")
 }
 
-async fn finish(dir: &Path, files: &[(SegmentFile, u64)]) -> io::Result<()> {
+async fn finish(dir: &Path, files: &[(SegmentFile, u64)], author: Author) -> io::Result<()> {
     let of_stage = |stage| files.iter().filter(move |(file, _)| file.stage == stage);
     // Below it every replacement was complete before this one began.
     let undone = of_stage(FileStage::Cleaned).map(|(file, _)| file.base_offset).min().unwrap_or(Offset(i64::MAX));
@@ -55,10 +65,14 @@ async fn finish(dir: &Path, files: &[(SegmentFile, u64)]) -> io::Result<()> {
     }
     let is_replaced = |file: &SegmentFile| {
         let within = |(base, end): &(Offset, Offset)| file.base_offset == *base || (*base..*end).contains(&file.base_offset);
-        // What the producers' snapshot says of below the first source stays true. A transaction index takes its place before all else, perhaps
-        // without entries: the one that is there is the new one, or goes when the new one takes its place.
-        let stays = [SegmentFileKind::ProducerSnapshot, SegmentFileKind::TxnIndex].contains(&file.kind)
-            && replaced.iter().any(|(base, _)| *base == file.base_offset);
+        // What the producers' snapshot says of below the first source stays true. A transaction index of ours is the new one, or goes when the new
+        // one takes its place; Kafka's is the source's, and would hide records whose transactions are gone from the segment.
+        let may_stay = match file.kind {
+            SegmentFileKind::ProducerSnapshot => true,
+            SegmentFileKind::TxnIndex => author == Author::Ringmill,
+            _ => false,
+        };
+        let stays = may_stay && replaced.iter().any(|(base, _)| *base == file.base_offset);
         file.stage == FileStage::Live && !stays && replaced.iter().any(within)
     };
     for (file, _) in files.iter().filter(|(file, _)| is_replaced(file)) {

@@ -25,12 +25,16 @@ mod tests;
 pub use checkpoint::{close as close_checkpoint, take_over as take_over_checkpoint};
 pub use cleaner::{Compaction, CompactionStats, start};
 pub use dirty::{GroupedSegment, SegmentSummary};
-pub use interrupted::finish_interrupted;
+pub use interrupted::{Author, finish_interrupted};
 pub use pass::SourceSegment;
 pub use survivors::LastOfProducer;
 
+use crate::config::LogCleanerConfig;
 use std::io;
 use std::path::PathBuf;
+
+/// Compaction reads at least so much at a time, whatever `log.cleaner.io.buffer.size` says.
+const READ_BYTES_MIN: usize = 4 << 10;
 
 /// `log.cleaner.*`, for one shard.
 #[derive(Clone, PartialEq, Debug)]
@@ -47,6 +51,20 @@ pub struct CleanerConfig {
     pub io_buffer_bytes: usize,
     /// This shard's share of `log.cleaner.io.max.bytes.per.second`.
     pub io_bytes_per_second: f64,
+}
+
+impl CleanerConfig {
+    /// One shard's part of what is for the whole broker.
+    pub fn share_of(config: &LogCleanerConfig, shard_count: usize) -> CleanerConfig {
+        CleanerConfig {
+            enable: config.enable,
+            backoff_ms: config.backoff_ms as u64,
+            dedupe_buffer_bytes: config.dedupe_buffer_size.max(0) as u64 / shard_count as u64,
+            dedupe_load_factor: config.io_buffer_load_factor,
+            io_buffer_bytes: (config.io_buffer_size as usize / 2).max(READ_BYTES_MIN),
+            io_bytes_per_second: config.io_max_bytes_per_second / shard_count as f64,
+        }
+    }
 }
 
 impl Default for CleanerConfig {

@@ -126,10 +126,12 @@ impl<'a> Pass<'a> {
     }
 
     async fn rest_after(&mut self, bytes: u64) {
+        let rate = self.compaction.bytes_per_second();
+        self.throttle.set_rate(rate, rt::now());
         let rest = if bytes > 0 { self.throttle.rest_after(bytes, rt::now()) } else { None };
         let until = rt::now() + rest.unwrap_or_default();
-        // A stop does not wait for the throttle.
-        while rt::now() < until && self.check().is_ok() {
+        // A stop does not wait for the throttle, nor does a new rate for the old one.
+        while rt::now() < until && self.check().is_ok() && self.compaction.bytes_per_second() == rate {
             rt::sleep((until - rt::now()).min(REST_AT_ONCE)).await;
         }
     }

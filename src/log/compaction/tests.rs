@@ -349,6 +349,27 @@ async fn produce(log: &PartitionLog, written: &RefCell<Written>, count: usize) {
     written.acknowledged = written.records.len();
 }
 
+#[test]
+fn a_throttle_that_is_lifted_counts_in_the_pass_under_way() {
+    story(6, || async move {
+        let crawling = CleanerConfig { io_bytes_per_second: 1.0, ..eager().cleaner };
+        let broker = start(LogConfig { cleaner: crawling, ..eager() }).await;
+        let log = open(&broker, compacted()).await;
+        for round in 0..40 {
+            append(&log, &batch(Codec::None, &[("a", Some(&format!("{round}-{}", "v".repeat(300))))]));
+        }
+        roll(&log);
+        log.wait_durable(log.log_end()).await.expect("durable");
+        log.want_flush();
+        rt::sleep(Duration::from_secs(60)).await;
+        assert_eq!((broker.store.stats().compaction.passes, read_without_fillers(&log).await.len()), (0, 40));
+        broker.store.reconfigure_cleaner(eager().cleaner);
+        wait_compacted(&broker, &log).await;
+        assert!(read_without_fillers(&log).await.len() < 40);
+        broker.stop().await;
+    });
+}
+
 /// A machine on which some segments wait to be compacted; what is in them.
 fn dirty_machine(seed: u64) -> (World, Machine, Rc<RefCell<Written>>) {
     let (world, machine) = world(seed);

@@ -17,6 +17,13 @@ impl Throttle {
         Throttle { bytes_per_second, through: now }
     }
 
+    /// What the old rate had saved up is forgotten.
+    pub fn set_rate(&mut self, bytes_per_second: f64, now: Instant) {
+        if bytes_per_second != self.bytes_per_second {
+            *self = Throttle::new(bytes_per_second, now);
+        }
+    }
+
     /// Takes bytes that were read or written; how long to rest now.
     pub fn rest_after(&mut self, bytes: u64, now: Instant) -> Option<Duration> {
         let time = Duration::try_from_secs_f64(bytes as f64 / self.bytes_per_second).unwrap_or(Duration::MAX);
@@ -45,6 +52,16 @@ mod tests {
     fn without_a_limit_there_is_no_rest() {
         let mut throttle = Throttle::new(f64::MAX, Instant(7));
         assert_eq!(throttle.rest_after(u64::MAX, Instant(7)), None);
+    }
+
+    #[test]
+    fn a_new_rate_counts_at_once() {
+        let mut throttle = Throttle::new(1.0, Instant(0));
+        assert_eq!(throttle.rest_after(1_000, Instant(0)), Some(Duration::from_secs(1_000)));
+        throttle.set_rate(1_000.0, Instant(0));
+        assert_eq!(throttle.rest_after(1_000, Instant(0)), Some(Duration::from_secs(1)));
+        throttle.set_rate(1_000.0, Instant(0));
+        assert_eq!(throttle.rest_after(1_000, Instant(0)), Some(Duration::from_secs(2)), "the same rate is no new one");
     }
 
     #[test]

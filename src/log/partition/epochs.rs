@@ -45,8 +45,8 @@ impl PartitionLog {
             let wrong = |at: Offset, found: LeaderEpoch| Ok(Some(format!("epoch {} where offset {at} has {found}", entry.epoch)));
             for at in [from, to.plus(-1)] {
                 let Some((base, found)) = self.epoch_in(at, to).await? else { continue };
-                // An epoch does not begin within a batch.
-                let within = at == entry.start_offset && base < at;
+                // An epoch does not begin within a batch, but where DeleteRecords has made the log begin there.
+                let within = at == entry.start_offset && base < at && at > start;
                 if found != entry.epoch || within {
                     return wrong(at, found);
                 }

@@ -2,7 +2,8 @@
 //!
 //! Every shard takes its share of the journals found, whoever wrote them. For each: the chain of frames that count (`journal::chain`), what
 //! they say about every partition (`summary.rs`), then batches that the segments lack are appended, written and synced, and last the
-//! journal starts a new epoch. A crash on the way does it all again: what is in a segment already is passed over.
+//! journal starts a new epoch. A journal of which a frame is lost comes after all others, since that frame may have said that a partition left
+//! for another shard, whose journal goes on with it. A crash on the way does it all again: what is in a segment already is passed over.
 
 mod replay;
 pub(super) mod summary;
@@ -32,13 +33,41 @@ pub struct Recovered {
     pub damaged: Vec<(TopicPartitionId, String)>,
     /// Log directories that could not be read or written, by index, each with the reason: the start goes on without them.
     pub failed_dirs: Vec<(usize, String)>,
+    /// A journal that lost a frame was left for [`recover_postponed`].
+    pub postponed: bool,
+}
+
+/// How many replay journals at the same time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Company {
+    Alone,
+    /// Other shards, of other journals. No two of them have the same partition, as long as no release entry is lost.
+    Others,
 }
 
 /// Replays this shard's share of all journals found into the segments. Every shard calls it once, before any opens its store.
 pub async fn recover(config: &LogConfig, dirs: &LogDirsInfo, shard: ShardId, shard_count: u16) -> Result<Recovered, OpenError> {
+    let company = if shard_count > 1 { Company::Others } else { Company::Alone };
+    recover_dirs(config, dirs, (shard, shard_count), company).await
+}
+
+/// Replays the journals that [`recover`] left, one after the other. One shard calls it, after all others' `recover` and before any opens its store.
+pub async fn recover_postponed(config: &LogConfig, dirs: &LogDirsInfo, shard_count: u16) -> Result<Recovered, OpenError> {
+    let mut all = Recovered::default();
+    for shard in 0..shard_count {
+        let recovered = recover_dirs(config, dirs, (ShardId(shard), shard_count), Company::Alone).await?;
+        all.frames += recovered.frames;
+        all.batches += recovered.batches;
+        all.damaged.extend(recovered.damaged);
+        all.failed_dirs.extend(recovered.failed_dirs);
+    }
+    Ok(all)
+}
+
+async fn recover_dirs(config: &LogConfig, dirs: &LogDirsInfo, share: (ShardId, u16), company: Company) -> Result<Recovered, OpenError> {
     let mut recovered = Recovered::default();
     for (index, dir) in dirs.dirs.iter().enumerate().filter(|(_, dir)| dir.offline.is_none()) {
-        match recover_dir(config, &dir.path, shard, shard_count, &mut recovered).await {
+        match recover_dir(config, &dir.path, share, company, &mut recovered).await {
             Ok(()) => {}
             Err(error) if dirs.may_go_without(index) => recovered.failed_dirs.push((index, error.to_string())),
             Err(error) => return Err(error),
@@ -47,27 +76,35 @@ pub async fn recover(config: &LogConfig, dirs: &LogDirsInfo, shard: ShardId, sha
     Ok(recovered)
 }
 
-async fn recover_dir(config: &LogConfig, dir: &Path, shard: ShardId, shard_count: u16, recovered: &mut Recovered) -> Result<(), OpenError> {
+async fn recover_dir(
+    config: &LogConfig,
+    dir: &Path,
+    (shard, shard_count): (ShardId, u16),
+    company: Company,
+    recovered: &mut Recovered,
+) -> Result<(), OpenError> {
     for (journal, ring) in files::list(dir).await? {
         if journal.0 % shard_count != shard.0 {
             continue;
         }
-        recover_journal(config, dir, journal, ring.into_keys().collect(), recovered).await?;
-        if journal.0 >= shard_count {
+        let replayed = recover_journal(config, dir, journal, (ring.into_keys().collect(), company), recovered).await?;
+        recovered.postponed |= !replayed;
+        if replayed && journal.0 >= shard_count {
             remove_journal(dir, journal).await?;
         }
     }
     Ok(())
 }
 
+/// False if the journal must be replayed alone, and this is not the time.
 async fn recover_journal(
     config: &LogConfig,
     dir: &Path,
     journal: ShardId,
-    ring: Vec<usize>,
+    (ring, company): (Vec<usize>, Company),
     recovered: &mut Recovered,
-) -> Result<(), OpenError> {
-    let Some(state) = files::read_state(dir, journal).await?.filter(|state| !state.replayed) else { return Ok(()) };
+) -> Result<bool, OpenError> {
+    let Some(state) = files::read_state(dir, journal).await?.filter(|state| !state.replayed) else { return Ok(true) };
     let (flushes, _nobody) = queue();
     let config = Rc::new(config.clone());
     let file_system = FileSystem::open(dir).await.map_err(|error| OpenError::Io(dir.to_path_buf(), error))?;
@@ -76,12 +113,16 @@ async fn recover_journal(
         Rc::new(LogDir::new(Rc::new(DirHealth::new(dir.to_path_buf())), (Some(file_system), Space::unbounded()), None, shared, flushes));
     let damaged_before = recovered.damaged.len();
     let replay = Replay::begin(log_dir, journal, state.epoch, ring.clone()).await?;
+    if replay.lost_a_frame() && company == Company::Others {
+        return Ok(false);
+    }
     replay.run(recovered).await?;
     if recovered.damaged.len() > damaged_before {
         set_aside(dir, journal, state.epoch, &ring).await?;
     }
     let epoch = files::next_epoch(Some(state.epoch));
-    files::write_state(dir, journal, JournalState { epoch, replayed: true }).await
+    files::write_state(dir, journal, JournalState { epoch, replayed: true }).await?;
+    Ok(true)
 }
 
 /// Keeps the ring of a journal with which something is wrong, under another name.

@@ -67,6 +67,10 @@ impl Replay {
         Ok(replay)
     }
 
+    pub fn lost_a_frame(&self) -> bool {
+        self.chain.damage.is_some()
+    }
+
     async fn summarize(&mut self) -> Result<Summary, OpenError> {
         let mut summary = Summary::default();
         for place in self.chain.frames.clone() {

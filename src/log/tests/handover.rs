@@ -1,10 +1,16 @@
 //! A partition goes from one shard's store to another's and back, and the machine dies at any moment of it.
 
 use super::*;
-use crate::log::ReleaseError;
+use crate::log::journal::chain::scan_file;
+use crate::log::journal::frame::Frame;
+use crate::log::journal::{Change, files};
+use crate::log::{ReleaseError, recover_postponed};
 use crate::rt::sim::for_each_seed;
+use crate::rt::sync::oneshot;
+use crate::rt::{AlignedBuffer, File, OpenOptions, Queue};
 use crate::types::{ErrorCode, ProducerEpoch, ProducerId, TopicPartitionId};
 use std::cell::RefCell;
+use std::path::Path;
 use std::time::Duration;
 
 /// The stores of a broker's shards, all on one core.
@@ -130,6 +136,86 @@ fn move_and_stop(seed: u64) {
         assert_eq!(broker.recovered.frames, 0);
         let log = broker.log(0).await;
         assert_eq!(read_all(&log, Offset(0), 1 << 20).await.len(), 21);
+    });
+}
+
+/// Zeros where the frame with the release entry of shard 0's journal is: nothing can be read of it.
+async fn wipe_the_release() {
+    let dir = Path::new("/data");
+    let epoch = files::read_state(dir, ShardId(0)).await.unwrap().expect("a journal").epoch;
+    let mut wiped = 0;
+    for number in files::list(dir).await.unwrap().remove(&ShardId(0)).unwrap().into_keys() {
+        let path = files::ring_path(dir, ShardId(0), number);
+        let file = File::open(&path, OpenOptions { write: true, ..OpenOptions::default() }).await.unwrap();
+        let image = file.read_at(0, file.len().await.unwrap() as usize).await.unwrap();
+        for place in scan_file(0, &image, epoch) {
+            let frame = Frame::read(&image.slice(place.offset as usize..place.offset as usize + place.len), epoch).expect("it verified");
+            if frame.entries.iter().any(|entry| matches!(entry.change, Change::Release { .. })) {
+                let mut zeros = AlignedBuffer::with_capacity(place.len);
+                zeros.extend_from_slice(&vec![0; place.len]);
+                file.write_at(place.offset, zeros).await.unwrap();
+                wiped += 1;
+            }
+        }
+        file.sync().await.unwrap();
+    }
+    assert_eq!(wiped, 1);
+}
+
+/// Both shards replay side by side, as in a broker.
+async fn recover_side_by_side(dirs: &LogDirs) {
+    let mut replays = Vec::new();
+    for shard in 0..2 {
+        let (done, recovered) = oneshot();
+        let info = dirs.info();
+        crate::rt::spawn(Queue::Foreground, async move { done.send(recover(&small_config(), &info, ShardId(shard), 2).await) });
+        replays.push(recovered);
+    }
+    let mut postponed = false;
+    for replay in replays {
+        let recovered = replay.await.expect("it ends").expect("journals replay");
+        assert_eq!(recovered.damaged, []);
+        postponed |= recovered.postponed;
+    }
+    assert!(postponed, "a frame is lost");
+    let recovered = recover_postponed(&small_config(), &dirs.info(), 2).await.expect("journals replay");
+    assert_eq!((recovered.damaged, recovered.postponed), (vec![], false));
+}
+
+#[test]
+fn a_release_that_is_lost_with_its_frame_costs_no_record() {
+    for_each_seed(20, |seed| {
+        let (world, machine) = world(seed);
+        world.block_on(machine, async {
+            let shards = start_shards(2).await;
+            // Its first frame is needed as long as it is in no segment, so what comes behind it is looked at.
+            let other = shards.stores[0].open_partition(topic_id(), TOPIC, PartitionIndex(1), small_topic()).await.unwrap();
+            append(&other, &batch(0, 1, 100, 0));
+            let log = shards.open(0).await;
+            (0..20).for_each(|n| _ = append(&log, &batch(n, 1, 500, n as u8)));
+            log.wait_durable(Offset(20)).await.unwrap();
+            let log = shards.move_over(0, 1).await.expect("a move");
+            (20..60).for_each(|n| _ = append(&log, &batch(n, 1, 500, n as u8)));
+            log.wait_durable(Offset(60)).await.unwrap();
+            // Later frames say that the release's had been durable.
+            for n in 0..3 {
+                let end = append(&other, &batch(n, 1, 100, n as u8));
+                other.wait_durable(end).await.unwrap();
+            }
+        });
+        world.crash(machine);
+        world.block_on(machine, async {
+            wipe_the_release().await;
+            let dirs = LogDirs::open(&small_config()).await.expect("the directories open");
+            recover_side_by_side(&dirs).await;
+            let store = LogStore::open(small_config(), dirs.info(), ShardId(1)).await.expect("the store opens");
+            let log = store.open_partition(topic_id(), TOPIC, PartitionIndex(0), small_topic()).await.expect("the partition opens");
+            assert_eq!((log.log_start(), log.log_end()), (Offset(0), Offset(60)));
+            for (offset, batch) in read_all(&log, Offset(0), 1 << 20).await.iter().enumerate() {
+                let value = batch.records().unwrap().next().unwrap().unwrap().value.unwrap();
+                assert_eq!((batch.base_offset, value[0]), (Offset(offset as i64), offset as u8));
+            }
+        });
     });
 }
 

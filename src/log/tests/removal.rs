@@ -128,3 +128,30 @@ fn a_read_that_meets_a_removal_looks_again() {
         });
     }
 }
+
+#[test]
+fn leader_epochs_of_a_log_that_begins_within_a_batch_are_not_made_anew() {
+    let (world, machine) = world(36);
+    world.block_on(machine, async {
+        let broker = start(small_config()).await;
+        let log = broker.log(0).await;
+        for epoch in 3..6 {
+            log.append(&batch(1000, 10, 50, 1), LeaderEpoch(epoch), Timestamp(1)).expect("an append");
+        }
+        log.wait_durable(Offset(30)).await.unwrap();
+        log.set_log_start(Offset(15)).await.unwrap();
+        broker.stop().await;
+    });
+    world.block_on(machine, async {
+        let broker = start(small_config()).await;
+        let log = broker.log(0).await;
+        let checkpoint = log.path().join("leader-epoch-checkpoint");
+        let written = fs::read_file(&checkpoint, 1 << 10).await.unwrap();
+        assert_eq!(written, "0\n2\n4 15\n5 20\n");
+        // Would come back if it were made anew.
+        fs::remove_file(&checkpoint).await.unwrap();
+        log.check_epochs().await;
+        assert!(fs::read_file(&checkpoint, 1 << 10).await.is_err(), "it was right as it was");
+        assert_eq!(log.end_offset_for_epoch(LeaderEpoch(4)).map(|end| end.end_offset), Some(Offset(20)));
+    });
+}

@@ -80,6 +80,7 @@ impl Shard {
         let info = self.share_dirs(dirs.as_ref(), mesh, sender).await;
         let recovered = recover(&self.config, &info, ShardId(self.index), self.shard_count).await?;
         assert!(recovered.damaged.is_empty(), "taken for damage: {:?}", recovered.damaged);
+        assert!(!recovered.postponed, "no journal loses a frame");
         if let Some((index, reason)) = recovered.failed_dirs.into_iter().next() {
             return Err(OpenError::Io(self.config.log_dirs[index].clone(), std::io::Error::other(reason)));
         }
