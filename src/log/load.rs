@@ -81,7 +81,7 @@ pub async fn load(
     let loader = Loader { dir: partition_dir, found, config: Rc::clone(&config), now: wall_clock(), producer_expiration_ms };
     let epochs_on_disk = loader.found.has(LEADER_EPOCH_CHECKPOINT);
     let (state, snapshot, epochs_changed) = loader.state(expectation).await?;
-    let has_aborted = !loader.offsets_of(SegmentFileKind::TxnIndex).is_empty();
+    let has_aborted = !loader.offsets_of(SegmentFileKind::TxnIndex).is_empty() || state.producers.has_transactions();
     let first_epoch = state.epochs.entries().first().map_or(state.log_end, |first| first.start_offset);
     let epochs_lost = first_epoch > state.log_start;
     let log = PartitionLog::new(Rc::clone(dir), id, topic, config, state, !fresh);

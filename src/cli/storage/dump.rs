@@ -246,8 +246,11 @@ impl<'a> Dump<'a> {
                     if !is_its || files.topic_id.is_some_and(|id| id != entry.id.topic_id) {
                         continue;
                     }
-                    let in_segments = self.end;
-                    for batch in batches(records.clone()).map_while(Result::ok).filter(|batch| batch.base_offset >= in_segments) {
+                    let above = self.end.max(self.from.plus(1));
+                    for batch in batches(records.clone()).map_while(Result::ok).filter(|batch| batch.next_offset() >= above) {
+                        if batch.base_offset < self.end || self.left == 0 {
+                            continue;
+                        }
                         println!("only in the journal of shard {}:", journal.shard);
                         self.batch(&batch, None);
                     }

@@ -36,6 +36,7 @@ use crate::rt::SharedFile;
 use crate::rt::sync::{Event, EventListener, Semaphore};
 use crate::types::{ErrorCode, LeaderEpoch, Offset, Timestamp, TopicPartitionId};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 
@@ -81,6 +82,8 @@ pub struct PartitionLog {
     epochs_checked: Cell<bool>,
     /// Some segment may have an index of aborted transactions.
     has_aborted: Cell<bool>,
+    /// Segments that have no index of aborted transactions and need none.
+    without_aborted: RefCell<BTreeSet<SegmentId>>,
 }
 
 impl PartitionLog {
@@ -117,6 +120,7 @@ impl PartitionLog {
             padded: Cell::new(false),
             epochs_checked: Cell::new(false),
             has_aborted: Cell::new(false),
+            without_aborted: RefCell::default(),
         })
     }
 

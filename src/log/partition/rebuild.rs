@@ -12,6 +12,7 @@ use crate::log::segment::{Segment, SegmentId, path};
 use crate::rt::{self, Queue, SharedFile, fs, yield_if_needed};
 use crate::types::Timestamp;
 use crate::wire::records::{BatchHeader, RecordBatch};
+use bytes::Bytes;
 use std::io;
 
 /// An index in the making: a segment of which only size, index and largest timestamp count.
@@ -133,12 +134,30 @@ impl PartitionLog {
         let made = async {
             let Ok(Some(log)) = self.segment_file(id).await else { return Ok(()) };
             let bytes = self.aborted_in(id, &log).await?;
-            let Ok(_lock) = self.lock_segments().await else { return Ok(()) };
-            if self.is_listed(id) { fs::write_file(&file, &bytes).await } else { Ok(()) }
+            self.write_transactions(id, &bytes).await
         };
         if let Err(error) = made.await {
             self.segment_failed(id, &error);
         }
+    }
+
+    async fn write_transactions(&self, id: SegmentId, bytes: &[u8]) -> io::Result<()> {
+        let file = path(&self.path(), id.base, SegmentFileKind::TxnIndex);
+        let Ok(_lock) = self.lock_segments().await else { return Ok(()) };
+        if self.is_listed(id) { fs::write_file(&file, bytes).await } else { Ok(()) }
+    }
+
+    /// As [`Self::rebuild_transactions`] where there is no index; its bytes. Written only if the segment needs one: most need none.
+    pub(super) async fn find_transactions(&self, id: SegmentId) -> io::Result<Bytes> {
+        // Of readers who ask at the same time, the first finds out.
+        let _turn = self.dir.rebuilds.acquire(1).await;
+        let Ok(Some(log)) = self.segment_file(id).await else { return Ok(Bytes::new()) };
+        let bytes = self.aborted_in(id, &log).await?;
+        if !bytes.is_empty() {
+            tracing::warn!("{}: it is missing, making it anew", path(&self.path(), id.base, SegmentFileKind::TxnIndex).display());
+            self.write_transactions(id, &bytes).await?;
+        }
+        Ok(bytes.into())
     }
 
     async fn aborted_in(&self, id: SegmentId, log: &SharedFile) -> io::Result<Vec<u8>> {

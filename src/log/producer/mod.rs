@@ -169,6 +169,11 @@ impl ProducerStates {
         self.producers.iter().map(|(id, producer)| (*id, producer))
     }
 
+    /// Whether any of them ever began or ended a transaction.
+    pub fn has_transactions(&self) -> bool {
+        self.producers.values().any(|producer| producer.transaction_first_offset.is_some() || producer.coordinator_epoch >= 0)
+    }
+
     pub fn len(&self) -> usize {
         self.producers.len()
     }

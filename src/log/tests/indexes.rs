@@ -1,6 +1,7 @@
 //! Whatever becomes of the files beside a log, the answers stay the same.
 
 use super::*;
+use crate::log::format::AbortedTransaction;
 use crate::log::producer::ProducerStates;
 use crate::log::{EpochEnd, OpenError, TimestampOffset};
 use crate::rt::fs;
@@ -213,7 +214,7 @@ fn damage_in_a_sealed_segment_fails_the_reads_that_meet_it_and_no_others() {
 }
 
 #[test]
-fn an_index_of_aborted_transactions_that_is_garbage_is_made_anew() {
+fn an_index_of_aborted_transactions_that_is_missing_or_garbage_is_made_anew() {
     let (world, machine) = world(67);
     world.block_on(machine, async {
         let broker = start(small_config()).await;
@@ -243,6 +244,16 @@ fn an_index_of_aborted_transactions_that_is_garbage_is_made_anew() {
         assert!(expected.len() > 3, "{expected:?}");
         let logs = files(&[".log"]).await;
         assert!(logs.len() > 3);
+        assert!(files(&[".txnindex"]).await.is_empty(), "nothing wrote one yet");
+        let broker = start(small_config()).await;
+        let log = broker.log(0).await;
+        for (from, upto) in [(0, 240), (100, 240), (0, 20), (100, 101), (239, 240)] {
+            let asked = |entry: &&AbortedTransaction| entry.first_offset.0 < upto && entry.last_offset.0 >= from;
+            let answer = log.aborted_transactions(Offset(from), Offset(upto)).await.unwrap();
+            assert_eq!(answer, expected.iter().filter(asked).copied().collect::<Vec<_>>(), "from {from} to {upto}");
+        }
+        assert!(!files(&[".txnindex"]).await.is_empty(), "they were made anew");
+        broker.stop().await;
         for path in &logs {
             fs::write_file(&path.with_extension("txnindex"), &[0x11; 50]).await.unwrap();
         }
