@@ -63,11 +63,13 @@ pub fn leadership(shard: &Shard, view: &View, image: &MetadataImage, id: TopicPa
     let lost_here = shard.is_unavailable(id);
     let online = |node: &NodeId| image.broker(*node).is_some_and(|b| !b.fenced) && !(lost_here && *node == shard.node_id());
     let leader = if lost_here && partition.leader == shard.node_id() { NodeId(-1) } else { partition.leader };
+    // Kafka's controller takes a replica whose log directory failed out of the in-sync replicas, also the last one.
+    let isr: Vec<NodeId> = partition.isr.iter().copied().filter(|node| !(lost_here && *node == shard.node_id())).collect();
     Leadership {
         error: if leader.0 < 0 { ErrorCode::LeaderNotAvailable } else { ErrorCode::None },
         leader: view.replica(id, leader),
         replicas: view.replicas(id, &partition.replicas),
-        isr: view.replicas(id, &partition.isr),
+        isr: view.replicas(id, &isr),
         offline_replicas: partition.replicas.iter().filter(|node| !online(node)).map(|node| view.replica(id, *node)).collect(),
     }
 }

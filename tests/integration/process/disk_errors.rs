@@ -54,8 +54,8 @@ fn expect_lost(connection: &mut Connection, of: &str, lost: &[i32]) {
         let index = partition.partition_index;
         let (error, fetched) = (connection.produce(of, index, Batch::of(&[b"later"]).build()).error_code, connection.fetch(of, index, 0));
         if lost.contains(&index) {
-            let told = (partition.error_code, partition.leader_id.0, partition.offline_replicas.len());
-            assert_eq!(told, (LEADER_NOT_AVAILABLE, -1, 1), "partition {index}");
+            let told = (partition.error_code, partition.leader_id.0, partition.offline_replicas.len(), partition.isr_nodes.len());
+            assert_eq!(told, (LEADER_NOT_AVAILABLE, -1, 1, 0), "partition {index}");
             assert_eq!((error, fetched.error_code), (KAFKA_STORAGE_ERROR, KAFKA_STORAGE_ERROR), "partition {index}");
         } else {
             assert_eq!((error, fetched.error_code, partition.offline_replicas.len()), (0, 0, 0), "partition {index}");
