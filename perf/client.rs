@@ -1,7 +1,7 @@
-//! One connection to a broker, blocking: frames out, frames in.
+//! One connection to a broker, blocking: for what comes before the clock starts.
 
 use crate::{Error, Result};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use ringmill::types::ErrorCode;
 use ringmill::wire::api::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
 use ringmill::wire::api::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
@@ -17,10 +17,8 @@ const CREATE_PARTITIONS_VERSION: i16 = 3;
 /// Kafka refuses requests for 10,000.
 const PARTITIONS_AT_ONCE: usize = 5_000;
 
-/// A connection. Its receive buffer is used again once the last frame given out of it is dropped.
 pub struct Client {
     stream: TcpStream,
-    buffer: BytesMut,
 }
 
 impl Client {
@@ -29,18 +27,7 @@ impl Client {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(REPLY_TIME_MAX))?;
         stream.set_write_timeout(Some(REPLY_TIME_MAX))?;
-        Ok(Client { stream, buffer: BytesMut::new() })
-    }
-
-    /// A second handle on the same connection, so that one thread sends and another receives.
-    pub fn split(self) -> Result<(Client, Client)> {
-        let stream = self.stream.try_clone()?;
-        Ok((self, Client { stream, buffer: BytesMut::new() }))
-    }
-
-    /// How long a receive waits.
-    pub fn set_patience(&self, patience: Duration) -> Result<()> {
-        Ok(self.stream.set_read_timeout(Some(patience.max(Duration::from_millis(1))))?)
+        Ok(Client { stream })
     }
 
     pub fn send(&mut self, frame: &[u8]) -> Result<()> {
@@ -52,18 +39,9 @@ impl Client {
         let mut size = [0; 4];
         self.stream.read_exact(&mut size)?;
         let size = usize::try_from(i32::from_be_bytes(size))?;
-        if self.buffer.len() < size {
-            self.buffer.resize(size, 0);
-        }
-        self.stream.read_exact(&mut self.buffer[..size])?;
-        Ok(std::mem::take(&mut self.buffer).freeze().slice(..size))
-    }
-
-    /// Gives a frame's memory back for the next one.
-    pub fn recycle(&mut self, frame: Bytes) {
-        if let Ok(buffer) = frame.try_into_mut() {
-            self.buffer = buffer;
-        }
+        let mut frame = vec![0; size];
+        self.stream.read_exact(&mut frame)?;
+        Ok(frame.into())
     }
 
     pub fn ask<Q: Request>(&mut self, request: &Q, version: i16) -> Result<Q::Response> {

@@ -1,24 +1,19 @@
 //! `ringmill-perf`: loads a Kafka broker, Ringmill or another, over plain sockets, and says what it did and what it cost.
 //!
-//! Each command prints lines of `metric<TAB>value`; `perf/compare` runs them against two brokers in turn, and `table` makes
-//! a table of its lines. A process of its own, on threads that block, so that nothing of the broker's runtime is in what measures it.
-//! Start reading at `produce.rs`.
+//! `load` is the engine; what else measures is written in its flags (`presets.rs`, `comparison/scenarios.rs`). `compare` runs scenarios
+//! against two brokers in turn. A process of its own, so that nothing of the broker's runtime is in what measures it; of the library
+//! only the wire codec is used. Start reading at `load/mod.rs`.
 
 // Clocks, threads and sockets are the runtime's in the broker; this is none.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
-mod catch_up;
 mod client;
-mod consume;
-mod latency;
+mod comparison;
+mod load;
 mod machine;
-mod payload;
+mod presets;
 mod process;
-mod produce;
-mod reader;
-mod report;
-mod start;
-mod table;
+mod results;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -28,7 +23,8 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub type Result<T> = std::result::Result<T, Error>;
 
 #[derive(Parser)]
-#[command(name = "ringmill-perf", about = "Loads a Kafka broker and says what it did and what it cost")]
+#[command(name = "ringmill-perf", about = "Loads a Kafka broker and says what it did and what it cost", after_help = presets::help())]
+#[command(args_override_self = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -36,31 +32,29 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Throughput, closed loop: each connection keeps so many requests in flight.
-    Produce(produce::Arguments),
-    /// Ack latency at a fixed rate, open loop, from when each request was due (no coordinated omission).
-    Latency(latency::Arguments),
-    /// Reads a topic from its start, over and over, as fast as it comes.
-    Consume(consume::Arguments),
-    /// Acks and reads at the end of a log, alone and beside a reader of what is on the disk.
-    CatchUp(catch_up::Arguments),
-    /// Starts a broker: time to the first ack, then memory and CPU at rest. Leaves it running and prints its process id.
-    Start(start::Arguments),
+    /// Any load: producers and consumers, open or closed loop. Metrics go to stdout, one a line; --out writes files.
+    #[command(args_override_self = true)]
+    Load(load::arguments::Load),
+    /// Scenarios against Ringmill and Apache Kafka in turn; run from the root of the repository, best by `perf/compare`.
+    #[command(args_override_self = true)]
+    Compare(comparison::Arguments),
     /// The machine's own limits: loopback, durable device writes, CRC, memcpy, an empty round trip. About 20 s.
     Machine(machine::Arguments),
-    /// A table from lines of variant, round, scenario, metric and value.
-    Table(table::Arguments),
+    /// A client that is not ours as load, against any broker: kafka-producer-perf-test or librdkafka.
+    #[command(args_override_self = true)]
+    Stock {
+        client: comparison::StockClient,
+        #[command(flatten)]
+        load: load::arguments::Load,
+    },
 }
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
-        Command::Produce(arguments) => produce::run(&arguments),
-        Command::Latency(arguments) => latency::run(&arguments),
-        Command::Consume(arguments) => consume::run(&arguments),
-        Command::CatchUp(arguments) => catch_up::run(&arguments),
-        Command::Start(arguments) => start::run(&arguments),
+    let done = match Arguments::parse_from(presets::expand(std::env::args())).command {
+        Command::Load(load) => run(&load),
+        Command::Compare(arguments) => comparison::run(arguments),
         Command::Machine(arguments) => machine::run(&arguments),
-        Command::Table(arguments) => table::run(&arguments),
+        Command::Stock { client, load } => comparison::run_stock(client, &load).map(|metrics| metrics.print()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -69,4 +63,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(load: &load::arguments::Load) -> Result<()> {
+    let outcome = load::run(load)?;
+    outcome.metrics.print();
+    load.out.as_deref().map_or(Ok(()), |directory| outcome.write(directory))
 }
