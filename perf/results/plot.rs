@@ -137,7 +137,7 @@ fn percentile_name(x: f64) -> String {
 
 fn builder<'a, 'b, B: DrawingBackend>(canvas: &'a Canvas<B>, axes: &Axes<'_>) -> ChartBuilder<'a, 'b, B> {
     let mut builder = ChartBuilder::on(canvas);
-    builder.caption(axes.title, (FONT, 22)).margin(12).x_label_area_size(42).y_label_area_size(70);
+    builder.caption(axes.title, (FONT, 22)).margin(12).margin_right(40).x_label_area_size(42).y_label_area_size(70);
     builder
 }
 
