@@ -217,7 +217,7 @@ async fn watch_space(store: Weak<LogStore>, dir: Rc<LogDir>) {
             dir.dirty.borrow().values().filter(|log| log.unwritten_bytes() >= dir.config.tail_flush_bytes).cloned().collect();
         waiting.iter().for_each(|log| log.want_flush());
         if !dir.health.is_full() {
-            dir.memory.ask_again();
+            dir.memory.ask_again(dir.dirty.borrow().values());
         }
         rt::timeout(SPACE_CHECK_INTERVAL, scarce).await;
         let Some(store) = store.upgrade().filter(|store| !store.is_closing() && !dir.health.is_offline()) else { return };

@@ -2,20 +2,22 @@
 //! background work.
 //!
 //! ```text
-//! unwritten + reserved <= bytes_max    appends wait for it (`room`); tails always have a quarter, since reservations have bounds of their own
-//! + cached <= bytes_max                the oldest cached batches are dropped whenever something else grows
+//! unwritten <= bytes_max - what requests and answers may have at most - background work     appends wait for it (`room`)
+//! unwritten + reserved + cached <= bytes_max      what was written longest ago is dropped from the cache whenever something else grows
 //! ```
-//! When tails are short of room, the partitions with the oldest unwritten batches are asked to write theirs. Runs on its shard.
+//! When tails are short of room, the partitions that have had unwritten batches for longest are asked to write theirs. Runs on its shard.
 
 use super::PartitionLog;
 use crate::rt::sync::{Event, Permit, Semaphore};
+use crate::rt::timeout;
 use crate::types::Offset;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
+use std::time::Duration;
 
-/// A batch in a tail: whose it is, and its end.
-type Place = (Weak<PartitionLog>, Offset);
+/// How long background work waits for tails to make room for it: a disk that takes nothing must not hold up a stop.
+const BACKGROUND_PATIENCE: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub struct MemoryBudget {
@@ -23,10 +25,12 @@ pub struct MemoryBudget {
     unwritten: Cell<u64>,
     cached: Cell<u64>,
     reserved: Cell<u64>,
-    /// Every batch in any tail in the order of appends.
-    order: RefCell<VecDeque<Place>>,
-    /// Those that may be unwritten and whose partition was not yet asked to write them.
-    unasked: RefCell<VecDeque<Place>>,
+    /// What may be reserved at any time without waiting for tails.
+    reserved_max: Cell<u64>,
+    /// Whose batches went to a segment up to which end, in the order in which they did.
+    written: RefCell<VecDeque<(Weak<PartitionLog>, Offset)>>,
+    /// Partitions with unwritten batches that were not yet asked to write them; each is here once.
+    unasked: RefCell<VecDeque<Weak<PartitionLog>>>,
     /// Bytes that partitions were asked to write and have not written.
     asked: Cell<u64>,
     background: Semaphore,
@@ -42,7 +46,8 @@ impl MemoryBudget {
             unwritten: Cell::new(0),
             cached: Cell::new(0),
             reserved: Cell::new(0),
-            order: RefCell::default(),
+            reserved_max: Cell::new(0),
+            written: RefCell::default(),
             unasked: RefCell::default(),
             asked: Cell::new(0),
             background: Semaphore::new(bytes_max / 4),
@@ -66,6 +71,11 @@ impl MemoryBudget {
         self.reserved.get()
     }
 
+    /// Somebody will [`MemoryBudget::reserve`] up to `bytes`: tails leave them alone.
+    pub fn expect_reservations(&self, bytes: u64) {
+        self.reserved_max.set(self.reserved_max.get() + bytes);
+    }
+
     /// Takes `bytes` out of the budget at once, for holders that are bounded elsewhere (requests, answers): the cache gives way.
     pub fn reserve(self: &Rc<Self>, bytes: u64) -> Reserved {
         self.reserve_with(bytes, None)
@@ -82,31 +92,32 @@ impl MemoryBudget {
     pub async fn acquire(self: &Rc<Self>, bytes: u64) -> Reserved {
         let granted = bytes.min(self.bytes_max / 4);
         let permit = self.background.acquire(granted).await;
-        self.reserve_with(granted, Some(permit))
+        let reserved = self.reserve_with(granted, Some(permit));
+        // Tails have so much less from now on, and soon are down to it.
+        timeout(BACKGROUND_PATIENCE, self.room(0)).await;
+        reserved
     }
 
-    pub fn add(&self, owner: Weak<PartitionLog>, end: Offset, bytes: usize) {
+    /// A batch was appended to a tail.
+    pub fn add(&self, owner: &PartitionLog, bytes: usize) {
         self.unwritten.set(self.unwritten.get() + bytes as u64);
-        self.order.borrow_mut().push_back((owner.clone(), end));
-        self.unasked.borrow_mut().push_back((owner, end));
+        self.list(owner);
         self.evict();
         self.relieve(self.for_tails() / 2);
     }
 
-    /// Batches of a log that came from another shard, in order: each one's end and bytes. They are in a segment.
-    pub fn add_cached(&self, owner: &Rc<PartitionLog>, batches: &[(Offset, usize)]) {
-        let bytes: usize = batches.iter().map(|(_, bytes)| bytes).sum();
-        self.cached.set(self.cached.get() + bytes as u64);
-        self.order.borrow_mut().extend(batches.iter().map(|(end, _)| (Rc::downgrade(owner), *end)));
+    /// The batches up to `end`, `bytes` of them, of a log that came from another shard. They are in a segment.
+    pub fn add_cached(&self, owner: Weak<PartitionLog>, end: Offset, bytes: u64) {
+        self.cached.set(self.cached.get() + bytes);
+        self.written.borrow_mut().push_back((owner, end));
         self.evict();
     }
 
-    /// These bytes are in a segment now, and only cached.
-    pub fn written(&self, bytes: u64) {
+    /// `bytes` of unwritten batches up to `end` are in a segment now, and only cached.
+    pub fn written(&self, owner: Weak<PartitionLog>, end: Offset, bytes: u64) {
         self.unwritten.set(self.unwritten.get() - bytes);
-        self.cached.set(self.cached.get() + bytes);
         self.asked.set(self.asked.get().saturating_sub(bytes));
-        self.evict();
+        self.add_cached(owner, end, bytes);
         self.freed.notify();
     }
 
@@ -137,50 +148,58 @@ impl MemoryBudget {
         self.freed.notify();
     }
 
-    /// What was asked for could not be written (the disk was full): whoever has unwritten batches is asked anew.
-    pub fn ask_again(&self) {
-        *self.unasked.borrow_mut() = self.order.borrow().clone();
+    /// What was asked for could not be written (the disk was full): these, which may have unwritten batches, are asked anew.
+    pub fn ask_again<'a>(&self, logs: impl Iterator<Item = &'a Rc<PartitionLog>>) {
+        logs.filter(|log| log.unwritten_bytes() > 0).for_each(|log| self.list(log));
         self.asked.set(0);
         self.freed.notify();
     }
 
-    /// What reservations leave.
+    /// What tails may have.
     fn for_tails(&self) -> u64 {
-        self.bytes_max.saturating_sub(self.reserved.get())
+        let background = self.bytes_max / 4 - self.background.available();
+        self.bytes_max.saturating_sub(self.reserved_max.get() + background)
     }
 
-    /// Asks partitions to write their tails, those with the oldest batches first, until no more than `target` would be unwritten.
+    fn list(&self, owner: &PartitionLog) {
+        if owner.list_unasked() {
+            self.unasked.borrow_mut().push_back(owner.weak());
+        }
+    }
+
+    /// Asks partitions to write their tails, one after the other, until no more than `target` would be unwritten.
     fn relieve(&self, target: u64) {
         while self.unwritten.get().saturating_sub(self.asked.get()) > target {
-            let Some((owner, end)) = self.unasked.borrow_mut().pop_front() else { return };
-            let Some(log) = Weak::upgrade(&owner).filter(|log| log.is_unwritten(end)) else { continue };
+            let Some(owner) = self.unasked.borrow_mut().pop_front() else { return };
+            let Some(log) = Weak::upgrade(&owner) else { continue };
+            log.unlist_unasked();
+            if log.unwritten_bytes() == 0 {
+                continue;
+            }
             if let Some(bytes) = log.ask_for_flush() {
                 self.asked.set(self.asked.get() + bytes);
             }
         }
     }
 
-    /// Drops the oldest cached batches while there is too much. An unwritten one at the front is sent to its segment instead.
+    /// Drops cached batches while there is too much, whatever waits for the disk meanwhile.
     fn evict(&self) {
-        while self.unwritten.get() + self.cached.get() > self.for_tails() && self.cached.get() > 0 {
-            let front = self.order.borrow().front().cloned();
-            let Some((owner, end)) = front else { return };
-            if let Some(log) = Weak::upgrade(&owner) {
-                match log.evict(end) {
-                    Some(bytes) => self.cached.set(self.cached.get() - bytes),
-                    None => return log.want_flush(),
+        let mut written = self.written.borrow_mut();
+        while let Some((owner, end)) = written.front() {
+            let room = self.bytes_max.saturating_sub(self.reserved.get() + self.unwritten.get());
+            let excess = self.cached.get().saturating_sub(room);
+            let all_dropped = match Weak::upgrade(owner) {
+                Some(_) if excess == 0 => return,
+                Some(log) => {
+                    let (bytes, more) = log.evict_some(*end, excess);
+                    self.cached.set(self.cached.get() - bytes);
+                    !more
                 }
+                None => true,
+            };
+            if all_dropped {
+                written.pop_front();
             }
-            self.order.borrow_mut().pop_front();
-        }
-        self.forget_written();
-    }
-
-    /// Keeps the list of who was not asked short.
-    fn forget_written(&self) {
-        let mut unasked = self.unasked.borrow_mut();
-        while unasked.front().is_some_and(|(owner, end)| Weak::upgrade(owner).is_none_or(|log| !log.is_unwritten(*end))) {
-            unasked.pop_front();
         }
     }
 }

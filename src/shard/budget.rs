@@ -49,6 +49,7 @@ impl Budget {
     /// Once: what is held from now on is part of `memory`.
     pub fn take_from(&self, memory: &Rc<MemoryBudget>) {
         assert!(self.0.memory.set(Rc::clone(memory)).is_ok(), "a budget is part of one memory");
+        memory.expect_reservations(self.0.capacity);
     }
 
     /// Waits until `bytes` fit (more than the whole budget counts as the whole). While waiting, holders that

@@ -167,6 +167,11 @@ impl Journal {
         sequence
     }
 
+    /// Lets go of the queued batches of a partition that has taken them into its own hands: they are in its tail only as long as it wants.
+    pub fn forget_queued(&self, id: TopicPartitionId) {
+        self.state.borrow_mut().queue.retain(|queued| !matches!(queued, Queued::Data { owner, .. } if owner.id() == id));
+    }
+
     /// Queues any other entry. Completes, when it is durable, with the sequence of its frame, which is held until the caller releases it.
     /// Nothing is held before: the frames in front of it might fill the ring, and it would wait for itself.
     pub fn append_control(&self, entry: Entry) -> OneshotReceiver<u64> {

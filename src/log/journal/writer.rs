@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// A frame takes no further entry once it has this many bytes.
 const FRAME_BYTES_WANTED: usize = 1 << 20;
+/// The least a frame's buffer holds.
+const FRAME_BYTES_MIN: usize = 64 << 10;
 /// Between the writes that fill a new file, so that acks do not wait behind them, unless they wait for the file.
 const GROWTH_PAUSE: Duration = Duration::from_millis(1);
 const SPARE_BUFFERS_MAX: usize = IN_FLIGHT_MAX + 1;
@@ -71,7 +73,8 @@ impl Journal {
     /// As many queued entries as one frame should hold.
     fn build_frame(&self) -> (FrameBuilder, Vec<Notice>) {
         let mut state = self.state.borrow_mut();
-        let mut frame = FrameBuilder::new(state.spare.pop().unwrap_or_else(|| AlignedBuffer::with_capacity(64 << 10)));
+        let buffer = state.take_buffer();
+        let mut frame = FrameBuilder::new(buffer);
         let mut notices: Vec<Notice> = Vec::new();
         let mut queue = std::mem::take(&mut state.queue);
         drop(state);
@@ -162,8 +165,24 @@ impl Journal {
 }
 
 impl State {
+    /// A buffer for the next frame, which has to grow for nothing that is queued: grown ones are up to twice as large as they need be.
+    fn take_buffer(&mut self) -> AlignedBuffer {
+        let mut wanted = HEADER_SIZE;
+        for len in self.queue.iter().map(Queued::encoded_len) {
+            if wanted + len > FRAME_BYTES_WANTED && wanted > HEADER_SIZE {
+                break;
+            }
+            wanted += len;
+        }
+        let wanted = wanted.next_multiple_of(FRAME_ALIGNMENT);
+        match self.spare.pop() {
+            Some(buffer) if buffer.capacity() >= wanted => buffer,
+            _ => AlignedBuffer::with_capacity(wanted.next_power_of_two().max(FRAME_BYTES_MIN)),
+        }
+    }
+
     fn keep_buffer(&mut self, buffer: AlignedBuffer) {
-        if self.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= 2 * FRAME_BYTES_WANTED {
+        if self.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= FRAME_BYTES_WANTED {
             self.spare.push(buffer);
         }
     }

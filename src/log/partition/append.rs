@@ -164,7 +164,7 @@ impl PartitionLog {
         state.unwritten_bytes += size as u64;
         drop(guard);
         self.make_durable(base, end, size);
-        self.dir.memory.add(self.this.clone(), end, size);
+        self.dir.memory.add(self, size);
         self.dir.appended(size as u64);
     }
 

@@ -227,6 +227,9 @@ impl PartitionLog {
 
     fn start_run(&self) {
         let Some(this) = self.this.upgrade() else { return };
+        if let Some(journal) = &self.dir.journal {
+            journal.forget_queued(self.id);
+        }
         self.dir.files.count_run();
         rt::spawn(Queue::Foreground, async move { while this.write_run().await {} });
     }

@@ -154,7 +154,7 @@ impl PartitionLog {
         let mut under_way = Vec::new();
         let mut last = Vec::new();
         while left > 0 {
-            let mut buffer = self.dir.files.take_buffer(left.min(piece_bytes).next_multiple_of(alignment));
+            let (mut buffer, permit) = self.dir.files.take_buffer(left.min(piece_bytes).next_multiple_of(alignment)).await;
             while buffer.len() < piece_bytes {
                 let taken = part.len().min(piece_bytes - buffer.len());
                 buffer.extend_from_slice(&part[..taken]);
@@ -167,18 +167,21 @@ impl PartitionLog {
             left -= buffer.len();
             last = buffer.as_slice()[buffer.len() - buffer.len() % alignment..].to_vec();
             buffer.pad_to(alignment);
-            let (file, offset) = (Rc::clone(&writer.file), at);
+            let (file, files, offset) = (Rc::clone(&writer.file), Rc::clone(&self.dir.files), at);
             at += buffer.len() as u64;
             self.dir.files.count_write(buffer.len() as u64);
             let (done, written) = oneshot();
-            rt::spawn(Queue::Foreground, async move { done.send(file.write_at(offset, buffer).await) });
+            rt::spawn(Queue::Foreground, async move {
+                let result = file.write_at(offset, buffer).await.map(|buffer| files.put_buffer(buffer));
+                drop(permit);
+                done.send(result);
+            });
             under_way.push(written);
             // It is on its way to the disk while the next one is filled.
             rt::yield_now().await;
         }
         for written in under_way {
-            let written = written.await.map_err(|_| io::Error::other("a write was given up"))?;
-            self.dir.files.put_buffer(written?);
+            written.await.map_err(|_| io::Error::other("a write was given up"))??;
         }
         Ok(last)
     }
@@ -200,7 +203,7 @@ impl PartitionLog {
         state.written_end = end;
         state.unwritten_bytes -= bytes;
         drop(state);
-        self.dir.memory.written(bytes);
+        self.dir.memory.written(self.this.clone(), end, bytes);
     }
 
     /// Completes a segment behind which another one was begun.

@@ -96,13 +96,13 @@ impl PartitionLog {
     /// The log that goes on from what another shard handed over.
     pub(in crate::log) fn take_over(dir: Rc<LogDir>, handed: Handed, config: Rc<TopicLogConfig>) -> Rc<PartitionLog> {
         let Handed { id, topic, state, snapshot_offset, epochs_changed, epochs_on_disk, has_aborted, touched } = handed;
-        let cached: Vec<(Offset, usize)> = state.tail.iter().map(|batch| (batch.end, batch.bytes.len())).collect();
+        let (cached, end) = (cached_bytes(&state), state.log_end);
         let log = PartitionLog::new(dir, id, &topic, config, state, true);
         log.note_loaded(snapshot_offset, epochs_changed, epochs_on_disk);
         log.note_aborted(has_aborted);
         log.padded.set(true);
         log.touched.set(touched || epochs_changed);
-        log.dir.memory.add_cached(&log, &cached);
+        log.dir.memory.add_cached(Rc::downgrade(&log), end, cached);
         log
     }
 }

@@ -59,6 +59,8 @@ pub struct PartitionLog {
     /// Held by who writes or changes the segments: see `SegmentsLock`.
     flush_lock: Semaphore,
     flush_wanted: Cell<bool>,
+    /// The memory's budget has it among those that may be asked for a flush.
+    is_listed: Cell<bool>,
     runs: RunSync,
     closed: Cell<bool>,
     /// Compaction is giving this segment its names: until then reads get this handle.
@@ -106,6 +108,7 @@ impl PartitionLog {
             advanced: Event::default(),
             flush_lock: Semaphore::new(1),
             flush_wanted: Cell::new(false),
+            is_listed: Cell::new(false),
             runs: RunSync::default(),
             closed: Cell::new(false),
             swapping: RefCell::default(),
@@ -369,9 +372,17 @@ impl PartitionLog {
         (!before).then(|| self.unwritten_bytes())
     }
 
-    /// Whether the batch that ends at `end` is in no segment yet.
-    pub(super) fn is_unwritten(&self, end: Offset) -> bool {
-        end > self.state.borrow().written_end
+    /// Notes that it may be asked for a flush; false if that was noted.
+    pub(super) fn list_unasked(&self) -> bool {
+        !self.is_listed.replace(true)
+    }
+
+    pub(super) fn unlist_unasked(&self) {
+        self.is_listed.set(false);
+    }
+
+    pub(super) fn weak(&self) -> Weak<PartitionLog> {
+        self.this.clone()
     }
 
     /// Drops the cached batch that ends at `end` and all before it; their bytes. `None` if it is not in a segment yet.
@@ -388,6 +399,20 @@ impl PartitionLog {
             state.tail.shrink_to_fit();
         }
         Some(bytes)
+    }
+
+    /// Drops cached batches that end at `end` or before it, the oldest first, until `bytes` are dropped; how many were, and whether there are more.
+    pub(super) fn evict_some(&self, end: Offset, bytes: u64) -> (u64, bool) {
+        let mut state = self.state.borrow_mut();
+        let end = end.min(state.written_end);
+        let mut dropped = 0;
+        while dropped < bytes && state.tail.front().is_some_and(|batch| batch.end <= end) {
+            dropped += state.tail.pop_front().map_or(0, |batch| batch.bytes.len() as u64);
+        }
+        if state.tail.is_empty() {
+            state.tail.shrink_to_fit();
+        }
+        (dropped, state.tail.front().is_some_and(|batch| batch.end <= end))
     }
 
     /// Drops the whole tail of a partition whose directory has failed.

@@ -3,6 +3,7 @@
 use super::SegmentId;
 use super::lru::Lru;
 use crate::log::LogConfig;
+use crate::rt::sync::{Permit, Semaphore};
 use crate::rt::{AlignedBuffer, File, Map, OpenOptions, SharedFile};
 use crate::types::TopicPartitionId;
 use std::cell::{Cell, RefCell};
@@ -13,6 +14,8 @@ use std::rc::Rc;
 /// A segment of a partition, as a key.
 pub type SegmentKey = (TopicPartitionId, SegmentId);
 
+/// Bytes of segment writes under way: what keeps a disk busy. More would only wait there, in copies that no budget knows of.
+const WRITES_BYTES_MAX: u64 = 4 << 20;
 /// Buffers kept for the next writes to segments, and their sizes.
 const SPARE_BUFFERS_MAX: usize = 4;
 const SPARE_BYTES: std::ops::RangeInclusive<usize> = 512 << 10..=1 << 20;
@@ -34,6 +37,7 @@ pub struct Files {
     time_maps: RefCell<Lru<SegmentKey, Rc<Map>>>,
     /// Buffers of writes that are done: fresh memory costs as much as filling it.
     spare: RefCell<Vec<AlignedBuffer>>,
+    writes_room: Semaphore,
     /// Writes to segments, and their bytes with what aligns them.
     pub writes: Cell<u64>,
     pub written_bytes: Cell<u64>,
@@ -49,6 +53,7 @@ impl Files {
             offset_maps: RefCell::new(Lru::new(config.index_maps_max / 2)),
             time_maps: RefCell::new(Lru::new(config.index_maps_max / 2)),
             spare: RefCell::default(),
+            writes_room: Semaphore::new(WRITES_BYTES_MAX),
             writes: Cell::new(0),
             written_bytes: Cell::new(0),
             runs: Cell::new(0),
@@ -78,10 +83,16 @@ impl Files {
         self.writers.borrow_mut().insert(key, writer);
     }
 
-    /// An empty buffer that holds `capacity` bytes.
-    pub fn take_buffer(&self, capacity: usize) -> AlignedBuffer {
-        let fits = self.spare.borrow().iter().position(|buffer| buffer.capacity() >= capacity);
-        fits.map_or_else(|| AlignedBuffer::with_capacity(capacity), |index| self.spare.borrow_mut().swap_remove(index))
+    /// An empty buffer that holds `capacity` bytes, for one write, once so much may be under way. The permit is for as long as the buffer is used.
+    pub async fn take_buffer(&self, capacity: usize) -> (AlignedBuffer, Permit) {
+        let permit = self.writes_room.acquire((capacity as u64).min(WRITES_BYTES_MAX)).await;
+        let mut spare = self.spare.borrow_mut();
+        let fits = spare.iter().position(|buffer| buffer.capacity() >= capacity);
+        if fits.is_none() && SPARE_BYTES.contains(&capacity) {
+            // One that is too small would stay beside it.
+            spare.pop();
+        }
+        (fits.map_or_else(|| AlignedBuffer::with_capacity(capacity), |index| spare.swap_remove(index)), permit)
     }
 
     /// Keeps a buffer for the next write, if it is of the usual size.

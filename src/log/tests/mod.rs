@@ -4,6 +4,7 @@ mod crashes;
 mod damage;
 mod handover;
 mod indexes;
+mod memory;
 mod real_files;
 mod removal;
 mod retention;
