@@ -29,7 +29,7 @@ pub async fn handle(mut context: RequestContext) -> Handled {
         Ok(request) => request,
         Err(reason) => return Handled::Refuse(reason),
     };
-    if context.request_bytes() >= limits::FRAME_OF_ITS_OWN_BYTES {
+    if context.request_bytes() >= limits::FRAME_OF_ITS_OWN_BYTES && is_one_batch(&request, context.request_bytes()) {
         let_go_of_frame(&mut context, &mut request);
     }
     let acks = request.acks;
@@ -48,6 +48,13 @@ pub async fn handle(mut context: RequestContext) -> Handled {
         let response = respond(&context, request, answers);
         context.encode(&response)
     }))
+}
+
+/// Whether one partition's records are all but a sixteenth of the request: they may keep its memory, which counts as theirs.
+fn is_one_batch(request: &ProduceRequest, request_bytes: usize) -> bool {
+    let mut partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    let first = partitions.next().and_then(|partition| partition.records.as_ref());
+    partitions.next().is_none() && first.is_some_and(|records| records.len() + request_bytes / 16 >= request_bytes)
 }
 
 /// Leaves the request's memory to its records, which can become a log's tail without a copy then.
