@@ -14,6 +14,7 @@ use super::places::Places;
 use super::segment::files::Files;
 use super::space::Space;
 use super::{LogConfig, LogDirsInfo, OpenError, PartitionLog, ShardClosed, TopicLogConfig, maintenance, metadata};
+use crate::config::limits;
 use crate::rt::fs::FileSystem;
 use crate::rt::sync::{Event, EventListener, QueueSender, oneshot, queue};
 use crate::rt::{self, Queue, fs};
@@ -472,12 +473,16 @@ impl LogStore {
         closed
     }
 
-    /// Until no partition is being opened or deleted.
+    /// Until no partition is being opened or deleted. A deletion whose entry finds no room in the journal, because the disk is full, is
+    /// given up: it is asked for again after the next start, which replays that journal.
     async fn wait_for_changes(&self) {
         loop {
             let (opened, deleted) = (self.opened.listen(), self.deleted.listen());
             if self.deleting.get() > 0 {
-                deleted.await;
+                if rt::timeout(limits::STOP_GRACE, deleted).await.is_none() {
+                    let full = self.dirs.iter().filter(|dir| dir.health.is_full());
+                    full.filter_map(|dir| dir.journal.as_ref()).for_each(|journal| journal.abort());
+                }
             } else if !self.opening.borrow().is_empty() {
                 opened.await;
             } else {
@@ -492,8 +497,8 @@ impl LogStore {
         let touched: Vec<_> = logs.iter().filter(|log| log.has_news()).cloned().collect();
         logs.iter().for_each(|log| log.close());
         let whole = maintenance::finish(dir, &touched).await;
-        // Log start offsets may be nowhere but in the journal.
-        if !whole || !maintenance::write_checkpoints(self, dir).await {
+        // Log start offsets may be nowhere but in the journal, and so may what a deletion that was given up would have taken.
+        if !whole || journal.is_aborted() || !maintenance::write_checkpoints(self, dir).await {
             journal.abort();
             return None;
         }

@@ -248,6 +248,10 @@ impl Journal {
         self.pressure.notify();
     }
 
+    pub fn is_aborted(&self) -> bool {
+        self.stopping.get()
+    }
+
     /// Marks the journal as holding nothing. Call when everything that was ever queued to it is durable in segments and checkpoints: what
     /// is not written yet never will be.
     pub async fn close(&self) -> Result<(), OpenError> {
