@@ -117,6 +117,9 @@ async fn sync_together(dir: &LogDir, logs: &[Rc<PartitionLog>]) {
     if let Err(error) = dir.sync_file_system().await {
         return dir.health.fail("syncing the file system", error);
     }
+    if dir.health.is_offline() {
+        return;
+    }
     for (log, (end, entries)) in logs.iter().zip(marks) {
         log.note_synced(end, entries);
         rt::yield_if_needed().await;

@@ -219,7 +219,7 @@ impl PartitionLog {
             let _lock = self.lock_segments().await?;
             return self.sync_written().await;
         };
-        file.sync().await.map_err(|error| self.fail("syncing a segment", error))?;
+        self.sync_segment(&file).await?;
         self.sync_entries().await?;
         self.note_synced(end, entries);
         Ok(())

@@ -12,7 +12,7 @@ use crate::log::segment::files::{Files, SegmentWriter};
 use crate::log::segment::path;
 use crate::log::unlinks::unlink;
 use crate::rt::sync::oneshot;
-use crate::rt::{self, Queue, fs};
+use crate::rt::{self, File, Queue, fs};
 use crate::types::Offset;
 use bytes::Bytes;
 use std::io;
@@ -241,12 +241,11 @@ impl PartitionLog {
         }
         let writer = self.writer(base).await?;
         let written = self.state.borrow_mut().segment_mut(base).written;
-        let cut = async {
-            // Whatever is known of its size: an allocation that found no space may have grown it.
-            writer.file.truncate(written).await?;
-            if sync { writer.file.sync().await } else { Ok(()) }
-        };
-        cut.await.map_err(|error| self.fail("closing a segment", error))?;
+        // Whatever is known of its size: an allocation that found no space may have grown it.
+        writer.file.truncate(written).await.map_err(|error| self.fail("closing a segment", error))?;
+        if sync {
+            self.sync_segment(&writer.file).await?;
+        }
         self.padded.set(false);
         Ok(())
     }
@@ -256,13 +255,22 @@ impl PartitionLog {
         let (base, (end, entries)) = (self.state.borrow().unsealed_base(), self.sync_mark());
         if let Some(base) = base {
             let writer = self.writer(base).await?;
-            let synced = writer.file.sync().await;
+            let synced = self.sync_segment(&writer.file).await;
             self.dir.files.put_writer(self.key(base), writer);
-            synced.map_err(|error| self.fail("syncing a segment", error))?;
+            synced?;
         }
         self.sync_entries().await?;
         self.note_synced(end, entries);
         Ok(())
+    }
+
+    /// One sync after the other: the kernel tells only one of several that data is lost, and the others would believe it safe.
+    pub(super) async fn sync_segment(&self, file: &File) -> Result<(), FlushError> {
+        let _one = self.sync_lock.acquire(1).await;
+        self.check_online()?;
+        file.sync().await.map_err(|error| self.fail("syncing a segment", error))?;
+        // A write that failed meanwhile may have been told in its place.
+        self.check_online()
     }
 
     /// Makes the entries of its directory, and its own in the log directory, durable.

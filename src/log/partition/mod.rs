@@ -61,6 +61,8 @@ pub struct PartitionLog {
     flush_wanted: Cell<bool>,
     /// The memory's budget has it among those that may be asked for a flush.
     is_listed: Cell<bool>,
+    /// Held while a segment is synced.
+    sync_lock: Semaphore,
     runs: RunSync,
     closed: Cell<bool>,
     /// Compaction is giving this segment its names: until then reads get this handle.
@@ -109,6 +111,7 @@ impl PartitionLog {
             flush_lock: Semaphore::new(1),
             flush_wanted: Cell::new(false),
             is_listed: Cell::new(false),
+            sync_lock: Semaphore::new(1),
             runs: RunSync::default(),
             closed: Cell::new(false),
             swapping: RefCell::default(),
