@@ -23,57 +23,27 @@ pub struct Appended {
     pub duplicate: bool,
 }
 
-enum Admitted {
-    /// All of it was appended before.
-    Duplicate(Appended),
-    /// The header and size in bytes of each batch.
-    New(Vec<(BatchHeader, usize)>),
-}
-
 impl PartitionLog {
     /// Appends one or more valid version-2 batches (whole, checked by the caller: CRC, counts, offsets from zero) as the leader.
     /// Assigns offsets and the epoch, checks idempotent producers' sequences; all or nothing. In memory only: see [`Self::wait_durable`].
     pub fn append(&self, records: &[u8], leader_epoch: LeaderEpoch, now: Timestamp) -> Result<Appended, AppendError> {
-        match self.admit(records)? {
-            Admitted::Duplicate(appended) => Ok(appended),
-            Admitted::New(headers) => Ok(self.append_admitted(headers, BytesMut::from(records), leader_epoch, now)),
-        }
+        self.append_owned(Bytes::copy_from_slice(records), leader_epoch, now)
     }
 
     /// The same, and where nobody else holds on to the memory of a large batch it becomes the tail's as it is.
     pub fn append_owned(&self, records: Bytes, leader_epoch: LeaderEpoch, now: Timestamp) -> Result<Appended, AppendError> {
-        match self.admit(&records)? {
-            Admitted::Duplicate(appended) => Ok(appended),
-            Admitted::New(headers) => {
-                // Several batches would keep each other's memory.
-                let own = if headers.len() == 1 && records.len() >= limits::FRAME_OF_ITS_OWN_BYTES {
-                    records.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]))
-                } else {
-                    BytesMut::from(&records[..])
-                };
-                Ok(self.append_admitted(headers, own, leader_epoch, now))
-            }
-        }
-    }
-
-    /// Whether these batches may be appended; changes nothing.
-    fn admit(&self, records: &[u8]) -> Result<Admitted, AppendError> {
         self.check_appendable()?;
-        let headers = parse(records, &self.config())?;
-        Ok(match self.check_producers(&headers)? {
-            Some(duplicate) => Admitted::Duplicate(duplicate),
-            None => Admitted::New(headers),
-        })
-    }
-
-    fn append_admitted(
-        &self,
-        headers: Vec<(BatchHeader, usize)>,
-        mut records: BytesMut,
-        leader_epoch: LeaderEpoch,
-        now: Timestamp,
-    ) -> Appended {
         let config = self.config();
+        let headers = parse(&records, &config)?;
+        if let Some(duplicate) = self.check_producers(&headers)? {
+            return Ok(duplicate);
+        }
+        // Several batches would keep each other's memory.
+        let mut own = if headers.len() == 1 && records.len() >= limits::FRAME_OF_ITS_OWN_BYTES {
+            records.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]))
+        } else {
+            BytesMut::from(&records[..])
+        };
         let log_append_time = match config.message_timestamp_type {
             TimestampType::LogAppendTime => now,
             TimestampType::CreateTime => Timestamp::NONE,
@@ -81,7 +51,7 @@ impl PartitionLog {
         let first_offset = self.log_end();
         let mut base = first_offset;
         for (mut header, size) in headers {
-            let mut batch = records.split_to(size);
+            let mut batch = own.split_to(size);
             header.base_offset = base;
             header.leader_epoch = leader_epoch;
             if log_append_time != Timestamp::NONE {
@@ -92,7 +62,7 @@ impl PartitionLog {
             self.take_batch(&header, batch.freeze(), now, &config);
         }
         self.after_append(&config);
-        Appended { first_offset, last_offset: base.plus(-1), log_append_time, log_start_offset: self.log_start(), duplicate: false }
+        Ok(Appended { first_offset, last_offset: base.plus(-1), log_append_time, log_start_offset: self.log_start(), duplicate: false })
     }
 
     /// Begins a new segment at the log's end. The active one must hold something.
