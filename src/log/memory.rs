@@ -191,7 +191,7 @@ impl MemoryBudget {
             let all_dropped = match Weak::upgrade(owner) {
                 Some(_) if excess == 0 => return,
                 Some(log) => {
-                    let (bytes, more) = log.evict_some(*end, excess);
+                    let (bytes, more) = log.evict(*end, excess);
                     self.cached.set(self.cached.get() - bytes);
                     !more
                 }

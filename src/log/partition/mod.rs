@@ -388,24 +388,8 @@ impl PartitionLog {
         self.this.clone()
     }
 
-    /// Drops the cached batch that ends at `end` and all before it; their bytes. `None` if it is not in a segment yet.
-    pub(super) fn evict(&self, end: Offset) -> Option<u64> {
-        let mut state = self.state.borrow_mut();
-        if end > state.written_end {
-            return None;
-        }
-        let mut bytes = 0;
-        while state.tail.front().is_some_and(|batch| batch.end <= end) {
-            bytes += state.tail.pop_front().map_or(0, |batch| batch.bytes.len() as u64);
-        }
-        if state.tail.is_empty() {
-            state.tail.shrink_to_fit();
-        }
-        Some(bytes)
-    }
-
     /// Drops cached batches that end at `end` or before it, the oldest first, until `bytes` are dropped; how many were, and whether there are more.
-    pub(super) fn evict_some(&self, end: Offset, bytes: u64) -> (u64, bool) {
+    pub(super) fn evict(&self, end: Offset, bytes: u64) -> (u64, bool) {
         let mut state = self.state.borrow_mut();
         let end = end.min(state.written_end);
         let mut dropped = 0;

@@ -156,11 +156,8 @@ impl PartitionLog {
 
     /// Batches of compacted segments that are still in memory have records that are gone.
     fn forget_cached(&self, end: Offset) {
-        let last = {
-            let state = self.state.borrow();
-            state.tail.iter().map(|batch| batch.end).take_while(|batch_end| *batch_end <= end).last()
-        };
-        if let Some(bytes) = last.and_then(|last| self.evict(last)) {
+        let (bytes, _) = self.evict(end, u64::MAX);
+        if bytes > 0 {
             self.dir.memory.dropped(0, bytes);
         }
     }

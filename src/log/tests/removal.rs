@@ -39,7 +39,7 @@ fn a_reader_of_a_segment_that_is_removed_reads_on_while_its_file_goes() {
         let log = filled(&broker).await;
         log.set_config(Rc::new(TopicLogConfig { file_delete_delay_ms: 1_000, ..(*small_topic()).clone() }));
         // The cache is smaller than the log, so the first batches are in files alone.
-        log.evict(Offset(90));
+        log.evict(Offset(90), u64::MAX);
         let fetched = log.read(Offset(0), 1 << 20, true, Offset(100)).await.unwrap();
         assert!(matches!(fetched.parts[..], [Slice::File { .. }]));
         let removed = first_segments(&log, 2);
@@ -97,7 +97,7 @@ fn a_read_that_meets_a_removal_looks_again() {
         world.block_on(machine, async {
             let broker = start(small_config()).await;
             let log = filled(&broker).await;
-            log.evict(Offset(60));
+            log.evict(Offset(60), u64::MAX);
             let removed = first_segments(&log, 1);
             let start = log.segment_list()[1].base;
             let reader = {
