@@ -6,7 +6,7 @@
 pub use super::map::Map;
 pub use super::shared_file::SharedFile;
 
-use super::{pool, syscall};
+use super::{cold_read, pool, syscall};
 use crate::rt::{AlignedBuffer, OpenOptions};
 use bytes::{Bytes, BytesMut};
 use glommio::GlommioError;
@@ -19,7 +19,11 @@ use std::path::{Path, PathBuf};
 /// One read of the ring: bounds the memory a single request takes beside its result.
 const READ_BYTES_MAX: usize = 1 << 20;
 
-pub struct File(Kind);
+pub struct File {
+    kind: Kind,
+    /// Each write is durable when it ends.
+    durable: bool,
+}
 
 enum Kind {
     Direct { file: DmaFile, alignment: usize },
@@ -32,27 +36,28 @@ impl File {
             let path = path.to_owned();
             pool::run(move || open_blocking(&path, options)).await?
         };
-        match opened {
-            Opened::Buffered(fd) => Ok(File(Kind::Buffered(buffered(fd)))),
+        let kind = match opened {
+            Opened::Buffered(fd) => Kind::Buffered(buffered(fd)),
             Opened::Direct { alignment, device } => {
                 avoid_poll_ring(path, device).await;
                 let mut open = glommio::io::OpenOptions::new();
                 open.read(true).write(options.write).custom_flags(if options.durable { libc::O_DSYNC } else { 0 });
                 let file = open.dma_open(path).await.map_err(io_error)?;
-                Ok(File(Kind::Direct { file, alignment }))
+                Kind::Direct { file, alignment }
             }
-        }
+        };
+        Ok(File { kind, durable: options.durable })
     }
 
     fn raw_fd(&self) -> RawFd {
-        match &self.0 {
+        match &self.kind {
             Kind::Direct { file, .. } => file.as_raw_fd(),
             Kind::Buffered(file) => file.as_raw_fd(),
         }
     }
 
     pub fn alignment(&self) -> usize {
-        match &self.0 {
+        match &self.kind {
             Kind::Direct { alignment, .. } => *alignment,
             Kind::Buffered(_) => 1,
         }
@@ -75,7 +80,7 @@ impl File {
     }
 
     async fn read_aligned(&self, offset: u64, len: usize) -> io::Result<ReadResult> {
-        match &self.0 {
+        match &self.kind {
             Kind::Direct { file, .. } => file.read_at_aligned(offset, len).await,
             Kind::Buffered(file) => file.read_at(offset, len).await,
         }
@@ -85,14 +90,18 @@ impl File {
     pub async fn write_at(&self, offset: u64, buffer: AlignedBuffer) -> io::Result<AlignedBuffer> {
         let alignment = self.alignment();
         assert!(offset.is_multiple_of(alignment as u64) && buffer.len().is_multiple_of(alignment), "an unaligned write");
-        match &self.0 {
+        if self.durable {
+            cold_read::durable_write_begins();
+        }
+        match &self.kind {
             Kind::Direct { file, alignment } => write_direct(file, *alignment, offset, buffer).await,
             Kind::Buffered(file) => write_buffered(file, offset, buffer).await,
         }
     }
 
     pub async fn sync(&self) -> io::Result<()> {
-        match &self.0 {
+        cold_read::durable_write_begins();
+        match &self.kind {
             Kind::Direct { file, .. } => file.fdatasync().await,
             Kind::Buffered(file) => file.fdatasync().await,
         }

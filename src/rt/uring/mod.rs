@@ -10,6 +10,7 @@
 
 pub mod buffer;
 pub mod clock;
+mod cold_read;
 pub mod file;
 pub mod fs;
 pub mod host;

@@ -1,7 +1,7 @@
 //! Read handles that cross cores: a counted descriptor, read from the page cache at once or through the reading core's ring.
 
 use super::file::{buffered, io_error};
-use super::{pool, syscall};
+use super::{cold_read, pool, syscall};
 use bytes::{Bytes, BytesMut};
 use std::io;
 use std::mem::MaybeUninit;
@@ -18,7 +18,12 @@ pub struct SharedFile(Arc<OwnedFd>);
 impl SharedFile {
     pub async fn open(path: &Path) -> io::Result<SharedFile> {
         let path = path.to_owned();
-        let file = pool::run(move || std::fs::File::open(path)).await?;
+        let file = pool::run(move || {
+            let file = std::fs::File::open(path)?;
+            syscall::no_readahead(&file)?;
+            io::Result::Ok(file)
+        })
+        .await?;
         Ok(SharedFile(Arc::new(file.into())))
     }
 
@@ -45,7 +50,8 @@ impl SharedFile {
                 Ok(read)
             }
             Err(error) if must_wait(&error) => {
-                let read = self.read_cold(offset, len).await?;
+                cold_read::bring(self, offset).await?;
+                let read = self.read_by_ring(offset, len).await?;
                 into.extend_from_slice(&read);
                 Ok(read.len())
             }
@@ -54,17 +60,17 @@ impl SharedFile {
     }
 
     /// Reads through the ring, which waits for the disk.
-    async fn read_cold(&self, offset: u64, len: usize) -> io::Result<glommio::io::ReadResult> {
+    pub(super) async fn read_by_ring(&self, offset: u64, len: usize) -> io::Result<glommio::io::ReadResult> {
         let file = buffered(syscall::duplicate(self.raw_fd())?);
         file.read_at(offset, len).await.map_err(io_error)
     }
 
-    /// Brings `len` bytes from `offset` into the page cache unless the last of them is there. Waits for the disk, not on it.
-    pub(super) async fn warm(&self, offset: u64, len: usize) -> io::Result<()> {
-        let mut last = [MaybeUninit::<u8>::uninit()];
-        match syscall::read_cached(self.raw_fd(), offset + len as u64 - 1, &mut last) {
-            Ok(_) => Ok(()),
-            Err(error) if must_wait(&error) => self.read_cold(offset, len).await.map(drop),
+    /// Whether the page cache has the byte at `offset`.
+    pub(super) fn is_cached(&self, offset: u64) -> io::Result<bool> {
+        let mut byte = [MaybeUninit::<u8>::uninit()];
+        match syscall::read_cached(self.raw_fd(), offset, &mut byte) {
+            Ok(_) => Ok(true),
+            Err(error) if must_wait(&error) => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -86,6 +86,22 @@ pub fn read_cached(file: RawFd, offset: u64, into: &mut [MaybeUninit<u8>]) -> io
     check(unsafe { libc::preadv2(file, &part, 1, at, libc::RWF_NOWAIT) })
 }
 
+/// Reads of this open file bring what they ask for into the page cache and no more.
+pub fn no_readahead(file: &std::fs::File) -> io::Result<()> {
+    // SAFETY: no memory is passed.
+    match unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_RANDOM) } {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+/// Begins to read these bytes into the page cache, whatever the file's readahead is, and does not wait for them.
+pub fn read_ahead(file: RawFd, offset: u64, len: usize) -> io::Result<()> {
+    let at = libc::off64_t::try_from(offset).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    // SAFETY: no memory is passed.
+    check(unsafe { libc::readahead(file, at, len) }).map(drop)
+}
+
 /// The next pending connection of a listening socket, nonblocking and close-on-exec, and its address.
 pub fn accept(listener: RawFd) -> io::Result<(OwnedFd, socket2::SockAddr)> {
     // SAFETY: try_init hands over storage of the given length; accept4 fills it or fails.

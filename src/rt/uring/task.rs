@@ -2,7 +2,7 @@
 
 use super::clock::{self, Ticker};
 use super::wake::{self, TaskWaker, WakeList};
-use super::{pool, syscall};
+use super::{cold_read, pool, syscall};
 use crate::rt::task::LocalFuture;
 use crate::rt::{Backend, Queue, set_backend};
 use glommio::{Latency, Shares, TaskQueueHandle};
@@ -23,6 +23,7 @@ pub struct Core {
     random: Cell<u64>,
     wakes: Arc<WakeList>,
     pub scratch: RefCell<Box<[u8]>>,
+    pub cold_reads: cold_read::Gate,
 }
 
 impl Core {
@@ -59,6 +60,7 @@ pub fn enter() {
         ticker: Ticker::default(),
         random: Cell::new(syscall::system_random()),
         scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
+        cold_reads: cold_read::Gate::default(),
     });
     CORE.set(Some(Rc::clone(&core)));
     set_backend(Some(Backend::Uring));

@@ -1,6 +1,7 @@
 //! The glommio implementation against the real kernel: each test runs a core on its own thread.
 
 mod clock;
+mod cold_read;
 mod file;
 mod fs;
 mod mesh;
