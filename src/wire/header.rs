@@ -26,7 +26,7 @@ pub struct RequestHeader {
     pub client_id: Option<Str>,
 }
 
-const CLIENT_ID: Codec = Codec { version: 1, flexible: false, nullable: true };
+const CLIENT_ID: Codec = Codec { version: 1, flexible: false, nullable: true, tagged: false };
 
 impl RequestHeader {
     /// Reads a header off the front of a request. The version may be one that we do not speak: ask [`RequestHeader::is_supported`].

@@ -22,21 +22,23 @@ pub struct Codec {
     pub flexible: bool,
     /// Whether the field at hand may be null.
     pub(crate) nullable: bool,
+    /// Whether it is a tagged one: there, null in place of a struct is 0 instead of -1.
+    pub(crate) tagged: bool,
 }
 
 impl Codec {
     pub const fn new(version: i16, flexible: bool) -> Codec {
-        Codec { version, flexible, nullable: false }
+        Codec { version, flexible, nullable: false, tagged: false }
     }
 
     #[inline]
     pub(crate) const fn of_field(self, spec: FieldSpec) -> Codec {
-        Codec { nullable: spec.nullable.contains(self.version), ..self }
+        Codec { nullable: spec.nullable.contains(self.version), tagged: spec.tag.is_some(), ..self }
     }
 
     #[inline]
     pub(crate) const fn never_null(self) -> Codec {
-        Codec { nullable: false, ..self }
+        Codec { nullable: false, tagged: false, ..self }
     }
 }
 
@@ -233,14 +235,14 @@ macro_rules! messages {
                 reader: &mut $crate::wire::reader::Reader,
                 codec: $crate::wire::message::Codec,
             ) -> Result<Option<Self>, $crate::wire::error::DecodeError> {
-                if reader.i8()? < 0 {
+                if reader.i8()? < i8::from(codec.tagged) {
                     return Ok(None);
                 }
                 $crate::wire::primitives::Field::read(reader, codec.never_null()).map(Some)
             }
 
-            fn write_null(writer: &mut $crate::wire::writer::Writer, _: $crate::wire::message::Codec) {
-                writer.i8(-1);
+            fn write_null(writer: &mut $crate::wire::writer::Writer, codec: $crate::wire::message::Codec) {
+                writer.i8(if codec.tagged { 0 } else { -1 });
             }
 
             fn write_value(

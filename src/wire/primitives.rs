@@ -7,7 +7,7 @@
 //! | `Bytes`, `RecordsOut` | int32 length, -1 null | uvarint length + 1, 0 null |
 //! | `Vec` | int32 count, -1 null | uvarint count + 1, 0 null |
 //! | struct | its fields | its fields, then tagged fields |
-//! | struct that may be null | | int8 -1 for null, 1 before a value |
+//! | struct that may be null | | int8 -1 for null (0 in a tagged field), 1 before a value |
 
 use super::error::{DecodeError, DecodeProblem, EncodeError, EncodeProblem};
 use super::message::Codec;

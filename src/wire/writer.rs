@@ -30,6 +30,8 @@ pub struct Writer {
     /// Runs and where in `bytes` they belong, ascending.
     runs: Vec<(usize, RecordRun)>,
     runs_size: usize,
+    /// Within a tagged field, which is moved: memory is copied whatever its size.
+    is_sized: bool,
 }
 
 /// Runs of fewer bytes are copied: a piece of its own in a vectored send costs more.
@@ -104,7 +106,7 @@ impl Writer {
     /// Lays a run of records here; memory of some size is not copied, files never are.
     pub fn run(&mut self, run: &RecordRun) {
         match run {
-            RecordRun::Bytes(bytes) if bytes.len() < COPIED_SIZE_MAX => self.slice(bytes),
+            RecordRun::Bytes(bytes) if bytes.len() < COPIED_SIZE_MAX || self.is_sized => self.slice(bytes),
             _ => {
                 self.runs_size += run.size();
                 self.runs.push((self.bytes.len(), run.clone()));
@@ -112,11 +114,13 @@ impl Writer {
         }
     }
 
-    /// Writes what `content` writes behind its size as an unsigned varint. Only for what holds no records: it is moved.
+    /// Writes what `content` writes behind its size as an unsigned varint. Only for what holds no files: it is moved.
     pub(crate) fn sized(&mut self, content: impl FnOnce(&mut Writer) -> Result<(), EncodeError>) -> Result<(), EncodeError> {
         let (start, runs) = (self.bytes.len(), self.runs.len());
+        let outer = std::mem::replace(&mut self.is_sized, true);
         content(self)?;
-        assert_eq!(runs, self.runs.len(), "records in a tagged field");
+        self.is_sized = outer;
+        assert_eq!(runs, self.runs.len(), "a file in a tagged field");
         let end = self.bytes.len();
         self.uvarint(length_u32(end - start)?);
         let prefix = self.bytes.len() - end;
