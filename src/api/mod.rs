@@ -189,7 +189,13 @@ pub async fn handle(context: RequestContext) -> Handled {
 
 /// Whether [`handle`] serves the API; what it does not is not announced.
 pub fn is_served(key: ApiKey) -> bool {
-    !matches!(key, ApiKey::FindCoordinator)
+    use ApiKey::*;
+    let groups = matches!(key, OffsetCommit | OffsetFetch | FindCoordinator | JoinGroup | Heartbeat | LeaveGroup | SyncGroup);
+    let group_admin = matches!(key, DescribeGroups | ListGroups | DeleteGroups | OffsetDelete);
+    let consumer_groups = matches!(key, ConsumerGroupHeartbeat | ConsumerGroupDescribe);
+    let transactions = matches!(key, AddPartitionsToTxn | AddOffsetsToTxn | EndTxn | WriteTxnMarkers | TxnOffsetCommit);
+    let transaction_admin = matches!(key, DescribeProducers | DescribeTransactions | ListTransactions);
+    !(groups || group_admin || consumer_groups || transactions || transaction_admin)
 }
 
 async fn answer<Q: Request>(mut context: RequestContext, handler: impl AsyncFnOnce(&RequestContext, Q) -> Q::Response) -> Handled {
