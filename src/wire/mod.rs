@@ -7,6 +7,7 @@
 //! [`header`] (whole frames) and [`records`] (what is inside the records fields).
 
 pub mod api;
+pub mod coordinator;
 pub mod error;
 pub mod header;
 pub mod kraft;
