@@ -32,6 +32,8 @@ pub struct LogConfig {
     pub journal_bytes_initial: u64,
     /// What the journal may grow to, per log directory.
     pub journal_bytes_max: u64,
+    /// So many partitions' small tails are written out and synced together, then the device is left to others for a while.
+    pub write_out_lot: usize,
     /// Open segment files kept.
     pub open_files_max: usize,
     /// Mapped indexes kept.
@@ -61,6 +63,7 @@ impl LogConfig {
             journal_file_bytes: 8 << 20,
             journal_bytes_initial: 16 << 20,
             journal_bytes_max: 512 << 20,
+            write_out_lot: 64,
             open_files_max: 256,
             index_maps_max: 1024,
             producer_id_expiration_ms: 86_400_000,

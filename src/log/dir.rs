@@ -3,6 +3,7 @@
 use super::health::DirHealth;
 use super::journal::Journal;
 use super::memory::MemoryBudget;
+use super::new_dirs::NewDirs;
 use super::segment::files::Files;
 use super::space::Space;
 use super::unlinks::Unlinks;
@@ -34,6 +35,9 @@ pub struct LogDir {
     pub flushes: QueueSender<Rc<PartitionLog>>,
     /// Files of deleted segments.
     pub unlinks: Unlinks,
+    pub new_dirs: NewDirs,
+    /// Held while its file system is synced.
+    syncing: Semaphore,
     /// Turns to make a segment's indexes anew: however many are wrong, the disk is left to others.
     pub rebuilds: Semaphore,
     /// Held by who writes its checkpoint file: a stop may come while one is written.
@@ -64,6 +68,8 @@ impl LogDir {
             dirty,
             flushes,
             unlinks,
+            new_dirs: NewDirs::default(),
+            syncing: Semaphore::new(1),
             rebuilds,
             checkpointing,
             log_start_holds,
@@ -86,12 +92,26 @@ impl LogDir {
         }
     }
 
-    /// Makes everything in the directory's file system durable that was written so far.
-    pub async fn sync_file_system(&self) -> io::Result<()> {
-        match &self.file_system {
+    /// The journal is about to run out of room.
+    pub fn is_short_of_journal(&self) -> bool {
+        self.journal.as_ref().is_some_and(|journal| journal.is_short())
+    }
+
+    /// Makes everything in the directory's file system durable that was written so far; false if that cannot be said, and the directory is offline.
+    /// One after the other: the kernel tells only one of several that data is lost, and the others would believe it safe.
+    pub async fn sync_file_system(&self) -> bool {
+        let _one = self.syncing.acquire(1).await;
+        if self.health.is_offline() {
+            return false;
+        }
+        let synced = match &self.file_system {
             Some(file_system) => file_system.sync().await,
             None => Err(io::ErrorKind::NotFound.into()),
+        };
+        if let Err(error) = synced {
+            self.health.fail("syncing the file system", error);
         }
+        !self.health.is_offline()
     }
 
     pub fn path_of(&self, topic: &str, partition: PartitionIndex) -> PathBuf {

@@ -5,7 +5,8 @@
 //! [`LOOKS_MAX`] looks, if the ring has not asked for it long before.
 
 use super::dir::LogDir;
-use super::{LogStore, PartitionLog, maintenance};
+use super::write_out::{Pace, write_out};
+use super::{LogStore, PartitionLog};
 use crate::rt;
 use crate::types::{Offset, TopicPartitionId};
 use std::collections::BTreeMap;
@@ -41,7 +42,7 @@ pub async fn run(store: Weak<LogStore>, dir: Rc<LogDir>) {
         next = rt::now() + interval;
         let idle = look(&dir, &mut seen);
         if !idle.is_empty() && !dir.health.is_full() {
-            maintenance::write_out(&store, &dir, idle).await;
+            write_out(&store, &dir, idle, Pace::Idle).await;
         }
     }
 }

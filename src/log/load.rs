@@ -76,6 +76,7 @@ pub async fn load(
     }
     if found_id.is_none() {
         metadata::write(&partition_dir, id.topic_id).await?;
+        dir.new_dirs.add();
     }
     let producer_expiration_ms = dir.config.producer_id_expiration_ms;
     let loader = Loader { dir: partition_dir, found, config: Rc::clone(&config), now: wall_clock(), producer_expiration_ms };

@@ -4,7 +4,8 @@ use super::checkpoint::{self, BASE_NAME, Checkpoint};
 use super::dir::LogDir;
 use super::partition::FlushError;
 use super::tasks::for_each;
-use super::{LogStore, PartitionLog, compaction, idle, retention, unlinks};
+use super::write_out::{Pace, write_out};
+use super::{LogStore, PartitionLog, compaction, idle, new_dirs, retention, unlinks};
 use crate::rt::sync::{QueueReceiver, Semaphore};
 use crate::rt::{self, Queue, fs};
 use std::cell::Cell;
@@ -12,9 +13,10 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 const FLUSHES_AT_ONCE: u64 = 4;
-const CHECKPOINT_FLUSHES_AT_ONCE: u64 = 8;
-/// From so many files on, one sync of the file system is cheaper than one for each.
-const SINGLE_SYNCS_MAX: usize = 16;
+/// What it takes to write a small tail out, in bytes of a journal: its block, its inode's and its directory's, and a share of a sync.
+const SMALL_TAIL_COST: u64 = 16 << 10;
+/// How often it is looked whether the journal should grow further.
+const GROWTH_LOOK_INTERVAL: Duration = Duration::from_millis(20);
 const SPACE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Kafka's `producer.id.expiration.check.interval.ms`.
 const PRODUCER_EXPIRY_INTERVAL: Duration = Duration::from_secs(600);
@@ -34,6 +36,7 @@ pub fn start(store: &Rc<LogStore>, flushes: QueueReceiver<Rc<PartitionLog>>) {
         rt::spawn(Queue::Background, watch_space(Rc::downgrade(store), Rc::clone(dir)));
         rt::spawn(Queue::Background, retention::run(Rc::downgrade(store), Rc::clone(dir)));
         rt::spawn(Queue::Flush, idle::run(Rc::downgrade(store), Rc::clone(dir)));
+        rt::spawn(Queue::Background, new_dirs::run(Rc::downgrade(store), Rc::clone(dir)));
         rt::spawn(Queue::Background, unlinks::run(Rc::downgrade(store), Rc::clone(dir)));
     }
 }
@@ -61,7 +64,7 @@ async fn flush_tails(mut flushes: QueueReceiver<Rc<PartitionLog>>) {
     }
 }
 
-/// Frees journal space whenever it gets scarce.
+/// Frees journal space whenever it gets scarce, unless a longer journal is cheaper.
 async fn checkpoint_journal(store: Weak<LogStore>, dir: Rc<LogDir>) {
     let Some(journal) = dir.journal.clone() else { return };
     loop {
@@ -75,7 +78,17 @@ async fn checkpoint_journal(store: Weak<LogStore>, dir: Rc<LogDir>) {
             pressure.await;
             continue;
         };
-        checkpoint(&store, &dir, low).await;
+        let logs: Vec<Rc<PartitionLog>> =
+            dir.dirty.borrow().values().filter(|log| log.held_frame().is_some_and(|held| held < low)).cloned().collect();
+        if are_many_and_small(&dir, &logs) {
+            journal.grow_ahead();
+            if journal.wanted_low_when_grown().is_none() {
+                drop((store, logs));
+                rt::sleep(GROWTH_LOOK_INTERVAL).await;
+                continue;
+            }
+        }
+        checkpoint(&store, &dir, logs).await;
         drop(store);
         if journal.wanted_low() == Some(low) {
             // Nothing was freed: writes under way hold it, or the disk is full.
@@ -84,40 +97,27 @@ async fn checkpoint_journal(store: Weak<LogStore>, dir: Rc<LogDir>) {
     }
 }
 
-/// Brings everything in journal frames below `low` into durable segments.
-async fn checkpoint(store: &LogStore, dir: &Rc<LogDir>, low: u64) {
-    let logs: Vec<Rc<PartitionLog>> =
-        dir.dirty.borrow().values().filter(|log| log.held_frame().is_some_and(|held| held < low)).cloned().collect();
+/// Writing these out costs more than another file of the journal: a block, the file's metadata and its share of a sync each, for little data.
+fn are_many_and_small(dir: &LogDir, logs: &[Rc<PartitionLog>]) -> bool {
+    let bytes: u64 = logs.iter().map(|log| log.unwritten_bytes()).sum();
+    let count = logs.len() as u64;
+    count * SMALL_TAIL_COST > dir.config.journal_file_bytes && bytes < count * SMALL_TAIL_COST
+}
+
+/// Brings everything that these have into durable segments.
+async fn checkpoint(store: &LogStore, dir: &Rc<LogDir>, logs: Vec<Rc<PartitionLog>>) {
     let (count, bytes) = (logs.len() as u64, logs.iter().map(|log| log.unwritten_bytes()).sum::<u64>());
-    write_out(store, dir, logs).await;
+    write_out(store, dir, logs, Pace::Journal).await;
     // Small writes to many partitions: a longer journal makes them larger.
     if let Some(journal) = dir.journal.as_ref().filter(|_| count > 1 && bytes / count < dir.config.tail_flush_bytes / 2) {
         journal.grow();
     }
 }
 
-/// Makes all that these partitions have durable in segments, and writes the checkpoints.
-pub async fn write_out(store: &LogStore, dir: &Rc<LogDir>, logs: Vec<Rc<PartitionLog>>) {
-    let together = logs.len() > SINGLE_SYNCS_MAX;
-    for_each(Queue::Flush, logs.clone(), CHECKPOINT_FLUSHES_AT_ONCE, move |log| async move {
-        let _ = log.flush(!together).await;
-    })
-    .await;
-    if together {
-        sync_together(dir, &logs).await;
-    }
-    if !dir.health.is_offline() {
-        write_checkpoints(store, dir).await;
-    }
-}
-
 /// Makes all that is written durable with one sync of the file system.
-async fn sync_together(dir: &LogDir, logs: &[Rc<PartitionLog>]) {
+pub async fn sync_together(dir: &LogDir, logs: &[Rc<PartitionLog>]) {
     let marks: Vec<_> = logs.iter().map(|log| log.sync_mark()).collect();
-    if let Err(error) = dir.sync_file_system().await {
-        return dir.health.fail("syncing the file system", error);
-    }
-    if dir.health.is_offline() {
+    if !dir.sync_file_system().await {
         return;
     }
     for (log, (end, entries)) in logs.iter().zip(marks) {

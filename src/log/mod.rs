@@ -28,6 +28,7 @@ mod load;
 mod maintenance;
 mod memory;
 mod metadata;
+mod new_dirs;
 mod partition;
 mod places;
 mod plain;
@@ -41,6 +42,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod unlinks;
+mod write_out;
 
 pub use config::{LogConfig, TimestampType, TopicLogConfig};
 pub use dirs::{LockedDirs, LogDirs, LogDirsInfo, ShardClosed};

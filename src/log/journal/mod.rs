@@ -83,6 +83,8 @@ struct State {
     holds: Holds,
     spare: Vec<AlignedBuffer>,
     growing: bool,
+    /// The last growth failed: there is no more room than there is.
+    growth_failed: bool,
 }
 
 /// See the module.
@@ -138,6 +140,7 @@ impl Journal {
                 holds: Holds::default(),
                 spare: Vec::new(),
                 growing: false,
+                growth_failed: false,
             }),
             stopping: Cell::new(false),
             wake: Event::default(),
@@ -202,22 +205,62 @@ impl Journal {
         scarce.then(|| state.ring.half_filled()).flatten()
     }
 
+    /// As [`Self::wanted_low`], of the ring as long as it may become.
+    pub fn wanted_low_when_grown(&self) -> Option<u64> {
+        let state = self.state.borrow();
+        let scarce = self.spare_files(&state) * 2 < self.count_max(&state);
+        scarce.then(|| state.ring.half_filled()).flatten()
+    }
+
+    /// Bytes of whole files that can still be filled, with those by which the ring may grow.
+    pub fn spare_bytes(&self) -> u64 {
+        self.spare_files(&self.state.borrow()) as u64 * self.file_bytes
+    }
+
+    /// Less than an eighth of the ring is free, or a frame waits for room.
+    pub fn is_short(&self) -> bool {
+        let state = self.state.borrow();
+        self.stalled.get() || self.spare_files(&state) * 8 < state.ring.count()
+    }
+
+    fn spare_files(&self, state: &State) -> usize {
+        state.ring.free_count() + self.count_max(state) - state.ring.count()
+    }
+
+    /// What the ring may grow to, if the disk lets it.
+    fn count_max(&self, state: &State) -> usize {
+        if state.growth_failed { state.ring.count() } else { self.files_max.max(state.ring.count()) }
+    }
+
     /// Completes when the ring next becomes more than half full.
     pub fn listen_pressure(&self) -> EventListener {
         self.pressure.listen()
     }
 
-    /// Adds files in the background unless the journal has its full size, or was gone round less than half since it grew last: filling
-    /// them costs as much as writing them once.
+    /// Adds half as many files as there are, in the background, unless the journal has its full size, or was gone round less than half
+    /// since it grew last: filling them costs as much as writing them once.
     pub fn grow(self: &Rc<Self>) {
+        let count = self.state.borrow().ring.count();
+        self.grow_by((count / 2).max(1), count as u64 * self.file_bytes / 2);
+    }
+
+    /// Adds a file in the background once there is at most one free and one was filled since the last was added, unless the journal has its full size.
+    pub fn grow_ahead(self: &Rc<Self>) {
+        if self.state.borrow().ring.free_count() <= 1 {
+            self.grow_by(1, self.file_bytes);
+        }
+    }
+
+    fn grow_by(self: &Rc<Self>, files: usize, bytes_between: u64) {
         let mut state = self.state.borrow_mut();
         let since = self.bytes_written.get() - self.bytes_at_growth.get();
-        let used = self.stalled.get() || since >= state.ring.count() as u64 * self.file_bytes / 2;
-        if used && !state.growing && state.ring.count() < self.files_max && !self.stopping.get() {
+        let used = self.stalled.get() || since >= bytes_between;
+        let target = (state.ring.count() + files).min(self.files_max);
+        if used && !state.growing && state.ring.count() < target && !self.stopping.get() {
             state.growing = true;
             self.bytes_at_growth.set(self.bytes_written.get());
             drop(state);
-            writer::start_growth(Rc::clone(self));
+            writer::start_growth(Rc::clone(self), target);
         }
     }
 

@@ -230,17 +230,19 @@ fn push(frame: &mut FrameBuilder, queued: Queued) -> Option<Notice> {
     }
 }
 
-/// Makes half as many files more as there are, each the writer's as soon as it is made: a load of small writes gets its long journal soon.
-pub fn start_growth(journal: Rc<Journal>) {
+/// Makes files until there are `target`, each the writer's as soon as it is made.
+pub fn start_growth(journal: Rc<Journal>, target: usize) {
     rt::spawn(Queue::Background, async move {
         let count = journal.state.borrow().ring.count();
-        let target = (count + (count / 2).max(1)).min(journal.files_max);
+        let mut failed = false;
         for number in count..target {
-            if journal.stopping.get() || !add_file(&journal, number).await {
+            failed = journal.stopping.get() || !add_file(&journal, number).await;
+            if failed {
                 break;
             }
         }
-        journal.state.borrow_mut().growing = false;
+        let mut state = journal.state.borrow_mut();
+        (state.growing, state.growth_failed) = (false, failed);
     });
 }
 

@@ -9,6 +9,7 @@ mod real_files;
 mod removal;
 mod retention;
 mod stories;
+mod write_out;
 
 use super::{LogConfig, LogDirs, LogStore, PartitionLog, Recovered, ShardClosed, Slice, TopicLogConfig, recover};
 use crate::rt::sim::world::{Machine, World};

@@ -73,6 +73,7 @@ fn config(world: &World) -> (LogConfig, TopicLogConfig) {
         journal_file_bytes: 64 << 10,
         journal_bytes_initial: 128 << 10,
         journal_bytes_max: 256 << 10 << world.random_below(2),
+        write_out_lot: 1 + world.random_below(8) as usize,
         open_files_max: 6,
         index_maps_max: 4,
         disk_reserve_bytes: 512 << 10,
