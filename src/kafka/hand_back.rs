@@ -19,7 +19,7 @@ use crate::controller::{Controller, ControllerConfig, MetadataImage};
 use crate::log::format::{CLEAN_SHUTDOWN, MetaProperties, PartitionDirectory, encode_clean_shutdown};
 use crate::log::{LockedDirs, LogConfig, LogDirsInfo, LogStore, ShardClosed, TopicLogConfig, dir_list, recover};
 use crate::rt::{fs, wall_clock};
-use crate::types::{PartitionIndex, ShardId, TopicPartitionId};
+use crate::types::{NodeId, PartitionIndex, ShardId, TopicPartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -68,6 +68,8 @@ pub async fn hand_back(config: BrokerConfig) -> Result<HandedBack, KafkaError> {
     }
     let properties = locked.properties();
     check_is_ours(&properties, &config).await?;
+    let before = read_kafkas(&config.log_dirs).await?;
+    check_quorum(before.as_ref(), config.node_id)?;
     let all_named = check_all_named(&config.log_dirs).await?;
     let dirs = locked.open(&log_config).await.map_err(|error| broker(&error))?;
     let Stopped { image, directories, closed } = stop_cleanly(config.clone(), &log_config, dirs.info(), (&properties, all_named)).await?;
@@ -75,7 +77,6 @@ pub async fn hand_back(config: BrokerConfig) -> Result<HandedBack, KafkaError> {
     for dir in &config.log_dirs {
         check_exists(dir, CLEAN_SHUTDOWN).await?;
     }
-    let before = read_kafkas(&config.log_dirs).await?;
     let log_dirs = properties.iter().filter_map(|(_, found)| Some(found.as_ref()?.directory_id?.0)).collect();
     let contents = Contents {
         image: &image,
@@ -138,6 +139,22 @@ async fn check_is_ours(dirs: &[(PathBuf, Option<MetaProperties>)], config: &Brok
         return Err(KafkaError::Refused(dirs[0].0.clone(), why));
     }
     Ok(())
+}
+
+/// Refuses what a quorum of other nodes decided about: this node alone cannot go on with it, and those nodes know nothing of what was done here.
+fn check_quorum(kafkas: Option<&(PathBuf, MetadataLog)>, node: NodeId) -> Result<(), KafkaError> {
+    let Some((dir, log)) = kafkas else { return Ok(()) };
+    let others: Vec<String> = log.voter_ids.iter().filter(|id| **id != node).map(NodeId::to_string).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let why = format!(
+        "the voters of its metadata quorum are other nodes ({}): it cannot go back to that cluster, whose controllers know nothing of what was \
+        written here, and Apache Kafka would wait for them; to make it a cluster of its own, of this one node, move this directory away first \
+        (its quotas, ACLs and credentials stay behind)",
+        others.join(", ")
+    );
+    Err(KafkaError::Refused(dir.join(METADATA_DIRECTORY), why))
 }
 
 type Directories = BTreeMap<TopicPartitionId, [u8; 16]>;

@@ -11,8 +11,8 @@ use super::cluster::KafkaCluster;
 use crate::config::limits::KAFKA_METADATA_FILE_BYTES_MAX;
 use crate::log::format::{SegmentFile, SegmentFileKind};
 use crate::rt::{fs, yield_if_needed};
-use crate::types::{LeaderEpoch, Offset};
-use crate::wire::kraft::{control, control_type};
+use crate::types::{LeaderEpoch, NodeId, Offset};
+use crate::wire::kraft::{self, control, control_type};
 use crate::wire::records::{RecordBatch, batches};
 use bytes::Bytes;
 use std::io;
@@ -20,6 +20,9 @@ use std::path::{Path, PathBuf};
 
 /// The partition directory of the metadata log.
 pub const METADATA_DIRECTORY: &str = "__cluster_metadata-0";
+
+/// Beside the log: the last election, as JSON.
+const QUORUM_STATE: &str = "quorum-state";
 
 /// A snapshot's place in the log: the offset after its last record, and that record's leader epoch.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -53,6 +56,8 @@ pub struct MetadataLog {
     /// The newest control records of the quorum, if it is one that can change: `kraft.version` and its voters.
     pub kraft_version: Option<Bytes>,
     pub voters: Option<Bytes>,
+    /// Who could vote last in the quorum that wrote it, as far as can be told.
+    pub voter_ids: Vec<NodeId>,
     /// Names and sizes of its files: they change with whatever Kafka writes.
     pub fingerprint: String,
 }
@@ -76,7 +81,22 @@ pub async fn read(log_dir: &Path) -> Result<Option<MetadataLog>, KafkaError> {
     for (index, segment) in segments.iter().enumerate() {
         read_segment(&mut log, &dir.join(segment.to_string()), index + 1 == segments.len()).await?;
     }
+    if log.voter_ids.is_empty() && listing.iter().any(|entry| entry.name == QUORUM_STATE) {
+        // The election's record is in no segment that is left.
+        log.voter_ids = quorum_state_ids(&String::from_utf8_lossy(&read_file(&dir.join(QUORUM_STATE)).await?));
+    }
     Ok(Some(log))
+}
+
+/// The voters that Kafka's `quorum-state` names; if it names none, since they are in the log, its leader.
+fn quorum_state_ids(json: &str) -> Vec<NodeId> {
+    let numbers = |key: &str| -> Vec<NodeId> {
+        let after = json.split(key).skip(1).filter_map(|rest| rest.trim_start().strip_prefix(':'));
+        let number = after.map(|rest| rest.trim_start().split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default());
+        number.filter_map(|digits| Some(NodeId(digits.parse().ok()?))).collect()
+    };
+    let voters = numbers("\"voterId\"");
+    if voters.is_empty() { numbers("\"leaderId\"") } else { voters }
 }
 
 /// As [`MetadataLog::fingerprint`], without reading it; `None` if there is no metadata log.
@@ -148,7 +168,11 @@ fn apply(log: &mut MetadataLog, batch: &RecordBatch, path: &Path) -> Result<bool
             log.cluster.apply(&value).map_err(place)?;
             continue;
         }
-        match record.key.as_deref().and_then(control_type) {
+        let kind = record.key.as_deref().and_then(control_type);
+        if let Some(ids) = kind.and_then(|kind| kraft::voters(kind, &value)) {
+            log.voter_ids = ids;
+        }
+        match kind {
             Some(control::SNAPSHOT_FOOTER) => footer = true,
             Some(control::KRAFT_VERSION) => log.kraft_version = Some(value),
             Some(control::VOTERS) => log.voters = Some(value),
@@ -174,5 +198,16 @@ mod tests {
         for other in ["00000000000000004711-0000000003.checkpoint.deleted", "4711-3.checkpoint", "bootstrap.checkpoint", ".checkpoint"] {
             assert_eq!(SnapshotId::parse(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn voters_are_read_from_the_quorum_state() {
+        let nodes = |ids: &[i32]| -> Vec<NodeId> { ids.iter().map(|id| NodeId(*id)).collect() };
+        let of_static = r#"{"clusterId":"","leaderId":3000,"leaderEpoch":1,"votedId":-1,"currentVoters":[{"voterId":3000}, { "voterId" : 3001 }],"data_version":0}"#;
+        assert_eq!(quorum_state_ids(of_static), nodes(&[3000, 3001]));
+        let of_dynamic = r#"{"leaderId":3000,"leaderEpoch":1,"votedId":-1,"currentVoters":[],"data_version":0}"#;
+        assert_eq!(quorum_state_ids(of_dynamic), nodes(&[3000]));
+        assert_eq!(quorum_state_ids(r#"{"leaderId":-1,"currentVoters":[],"data_version":1}"#), []);
+        assert_eq!(quorum_state_ids("garbage \"voterId\""), []);
     }
 }

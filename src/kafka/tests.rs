@@ -357,6 +357,30 @@ async fn create_orders(broker: &mut Broker) {
 }
 
 #[test]
+fn what_a_quorum_of_other_nodes_decided_about_is_not_given_back() {
+    let world = World::new(1, Options::default());
+    let machine = world.add_machine();
+    let quorum_state = Path::new(DIR).join(METADATA_DIRECTORY).join("quorum-state");
+    world.block_on(machine, async move {
+        write_kafkas_directory(true).await;
+        fs::write_file(&quorum_state, br#"{"leaderId":3000,"leaderEpoch":1,"currentVoters":[{"voterId":3000}],"data_version":0}"#)
+            .await
+            .unwrap();
+        drop(start().await.unwrap());
+    });
+    world.kill(machine);
+    world.block_on(machine, async move {
+        let before = fs::list_dir(Path::new(DIR)).await.unwrap();
+        let error = hand_back(config()).await.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("the voters of its metadata quorum are other nodes (3000)"), "{error}");
+        assert!(error.contains("nothing was changed"), "{error}");
+        assert_eq!(fs::list_dir(Path::new(DIR)).await.unwrap().len(), before.len());
+        fs::rename(&Path::new(DIR).join(METADATA_DIRECTORY), Path::new("/aside")).await.unwrap();
+        assert_eq!(hand_back(config()).await.unwrap().partitions, 2);
+    });
+}
+
+#[test]
 fn a_partition_that_lost_its_directory_before_its_first_record_is_given_back_empty() {
     let world = World::new(1, Options::default());
     let machine = world.add_machine();

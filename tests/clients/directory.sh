@@ -63,6 +63,9 @@ kafka_is_killed_and_damaged() {
   kafka_up
   at_kafka DirectoryWriter more born-late
   broker_kill "$kafka" || true
+  # Kafka gives the indexes it writes to their full size, in zeros: nothing is wrong with them.
+  [ -n "$(find "$data/__cluster_metadata-0" -name '*.index' -size +1M)" ]
+  "$ringmill" storage check "$data"
   last() { ls "$data/$1"/*.log | tail -n 1; }
   truncate -s -20 "$(last codecs-2)"
   head -c 300 /dev/zero | tr '\0' '\7' >> "$(last trimmed-0)"
@@ -102,6 +105,36 @@ foreign_directories_are_refused() {
   refused "which is not among log.dirs" "$copy"
 }
 
+# Several log directories.
+jbod="$work/jbod" jbod_ringmill="$work/jbod-ringmill"
+jbod_dirs="$jbod/data,$jbod/more"
+partitions_of() { (cd "$1" && ls -d *-[0-9]* | grep -v __cluster); }
+ringmill_spreads_topics() {
+  at_ringmill DirectoryWriter records
+  at_ringmill DirectoryDump "$work/jbod.1"
+  [ "$(partitions_of "$jbod/data" | wc -l)" -gt 4 ] && [ "$(partitions_of "$jbod/more" | wc -l)" -gt 4 ]
+}
+both_directories_are_given_back() {
+  local output
+  if output="$("$ringmill" storage to-kafka "$jbod/data" 2>&1)"; then return 1; fi
+  expect_contains "one of two" "$jbod/more, too: name all of log.dirs" "$output"
+  "$ringmill" storage to-kafka "$jbod/data" "$jbod/more"
+  partitions_of "$jbod/data" > "$work/jbod.data"
+  partitions_of "$jbod/more" > "$work/jbod.more"
+}
+kafka_serves_both() {
+  at_kafka DirectoryDump "$work/jbod.2"
+  same "$work/jbod.1" "$work/jbod.2"
+  partitions_of "$jbod/data" | diff "$work/jbod.data" -
+  partitions_of "$jbod/more" | diff "$work/jbod.more" -
+  at_kafka DirectoryWriter more born-there
+  at_kafka DirectoryDump "$work/jbod.3"
+}
+ringmill_takes_both_over_again() {
+  at_ringmill DirectoryDump "$work/jbod.4"
+  same "$work/jbod.3" "$work/jbod.4"
+}
+
 ringmill_shows_the_same_again() {
   at_ringmill DirectoryDump "$work/ringmill.3"
   same "$work/kafka.3" "$work/ringmill.3"
@@ -133,4 +166,15 @@ test_case "Ringmill cuts what Kafka would cut" both_cut_the_same
 broker_stop "$ringmill_dir"
 broker_kill "$work/oracle"
 test_case "foreign directories are refused and left as they are" foreign_directories_are_refused
+
+broker_start ringmill "$jbod_ringmill" "$ringmill_port" "log.dirs=$jbod_dirs" "log.cleaner.enable=false" || exit 1
+test_case "Ringmill spreads topics over two log directories" ringmill_spreads_topics
+broker_kill "$jbod_ringmill"
+test_case "both are given back, and one alone is not" both_directories_are_given_back
+broker_start kafka "$jbod" "$kafka_port" "${kafka_config[@]}" "log.dirs=$jbod_dirs" || exit 1
+test_case "Kafka serves both and writes more" kafka_serves_both
+broker_stop "$jbod"
+broker_start ringmill "$jbod_ringmill" "$ringmill_port" "log.dirs=$jbod_dirs" "log.cleaner.enable=false" || exit 1
+test_case "Ringmill takes both over again" ringmill_takes_both_over_again
+broker_stop "$jbod_ringmill"
 finish

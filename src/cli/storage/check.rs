@@ -4,6 +4,7 @@ use super::directory::Directory;
 use super::partition::PartitionFiles;
 use super::segment::walk;
 use super::{DirArguments, size};
+use crate::kafka::METADATA_DIRECTORY;
 use crate::log::format::SegmentFileKind;
 use crate::log::inspect::{Counts, Ended, Finding, JournalInspection, PartitionInspection, SegmentFiles, Severity, Subject};
 use crate::types::Offset;
@@ -125,6 +126,9 @@ fn check_partition(directory: &Directory, partition: &PartitionFiles, progress: 
     let snapshot = snapshots.last().map_or(Offset(0), |(offset, _)| *offset);
     let mut inspection = PartitionInspection::new(directory.cleaned_below(partition), snapshots);
     let last = partition.segments.keys().next_back().copied();
+    // Apache Kafka's metadata log stays as Kafka left it, however a broker of ours stopped.
+    let is_kafkas = directory.ours && partition.name() == METADATA_DIRECTORY;
+    let clean = directory.clean && !is_kafkas;
     for (&base, &len) in &partition.segments {
         let files = SegmentFiles {
             base,
@@ -133,7 +137,7 @@ fn check_partition(directory: &Directory, partition: &PartitionFiles, progress: 
             transactions: partition.read_beside(base, SegmentFileKind::TxnIndex)?,
         };
         let is_last = last == Some(base);
-        inspection.begin(files, len, is_last, directory.clean || !is_last);
+        inspection.begin(files, len, is_last, clean || !is_last);
         let path = partition.file(base, SegmentFileKind::Log);
         let walked = File::open(&path).and_then(|file| walk(&file, len, &mut inspection, &|bytes| progress.inc(bytes)));
         walked.map_err(|error| format!("{}: {error}", path.display()))?;
@@ -142,7 +146,7 @@ fn check_partition(directory: &Directory, partition: &PartitionFiles, progress: 
     let epochs = partition.has_epochs.then(|| fs::read(partition.epochs_path()).map(Bytes::from));
     let epochs = epochs.transpose().map_err(|error| format!("{}: {error}", partition.epochs_path().display()))?;
     let log_start = directory.checkpoint(partition).log_start.max(partition.segments.keys().next().copied().unwrap_or_default());
-    let (ended, findings, counts) = inspection.finish(epochs.as_ref(), log_start, directory.clean);
+    let (ended, findings, counts) = inspection.finish(epochs.as_ref(), log_start, clean);
     Ok(Checked { ended, findings, counts, snapshot })
 }
 

@@ -44,6 +44,12 @@ impl Indexes {
         indexes
     }
 
+    /// Apache Kafka gives the indexes of an active segment their full size, in zeros, and cuts them when it seals it or stops cleanly: zeros
+    /// at their ends are no entries. (No entry of its own is all zeros: the first batch has none.)
+    pub fn active(base: Offset, offsets: Bytes, times: Bytes) -> Indexes {
+        Indexes::new(base, without_preallocation(offsets, 8), without_preallocation(times, 12))
+    }
+
     fn check_structure(&mut self) {
         if let Err(error) = OffsetIndex::new(self.base, &self.offsets).check_all(u64::MAX) {
             self.bad_offsets(None, error.to_string());
@@ -135,6 +141,15 @@ impl Indexes {
         }
         self.findings
     }
+}
+
+fn without_preallocation(mut bytes: Bytes, entry_size: usize) -> Bytes {
+    let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1).next_multiple_of(entry_size);
+    // Kafka's own sizes are whole numbers of entries.
+    if bytes.len().is_multiple_of(entry_size) {
+        bytes.truncate(used);
+    }
+    bytes
 }
 
 /// The aborted transactions of a segment beside its `.txnindex`. `complete`: transactions are known from the log's first record on.

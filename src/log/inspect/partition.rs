@@ -121,7 +121,8 @@ impl PartitionInspection {
         }
         self.counts.segments += 1;
         self.log_end = self.log_end.max(base);
-        let indexes = Indexes::new(base, files.offsets, files.times);
+        let is_active = last && !whole;
+        let indexes = if is_active { Indexes::active } else { Indexes::new }(base, files.offsets, files.times);
         let (transactions, aborted) = (files.transactions, Vec::new());
         self.current = Some(Current { base, indexes, transactions, aborted, position: 0, size, last, whole, torn: None });
     }

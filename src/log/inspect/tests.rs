@@ -203,3 +203,15 @@ fn wrong_files_beside_a_segment_are_named() {
     let stale: Bytes = encode_producer_snapshot(other.to_snapshot()).into();
     assert!(find(&|f| f.snapshot = stale.clone())[0].contains("has sequence 5 in it, 11 in the log"));
 }
+
+#[test]
+fn the_indexes_of_a_segment_that_kafka_was_writing_end_with_zeros() {
+    let zeros = |bytes: &Bytes, count: usize| Bytes::from([&bytes[..], &vec![0; count]].concat());
+    let mut active = fixture();
+    active.files.offsets = zeros(&active.files.offsets, 8 * 1000);
+    active.files.times = zeros(&active.files.times, 12 * 1000);
+    assert_eq!(inspect(&active, false).1, [], "it was killed");
+    assert_eq!(inspect(&active, true).1.len(), 2, "after a clean stop zeros are garbage");
+    active.files.offsets = Bytes::from([&active.files.offsets[..], &[9; 8]].concat());
+    assert_eq!(inspect(&active, false).1.len(), 1, "an entry behind them");
+}

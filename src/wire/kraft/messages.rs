@@ -158,6 +158,48 @@ messages! {
         pub token_id: Str [0+],
     }
 
+    /// Control record 2: a leader of the quorum was elected.
+    pub struct LeaderChangeRecord {
+        pub version: i16 [0+],
+        pub leader_id: NodeId [0+],
+        pub voters: Vec<QuorumVoter> [0+],
+        pub granting_voters: Vec<QuorumVoter> [0+],
+    }
+
+    /// Who may vote.
+    pub struct QuorumVoter {
+        pub voter_id: NodeId [0+],
+        pub voter_directory_id: [u8; 16] [1+, ignorable],
+    }
+
+    /// Control record 6: the voters of a quorum that can change.
+    pub struct VotersRecord {
+        pub version: i16 [0+],
+        pub voters: Vec<VoterEntry> [0+],
+    }
+
+    /// A voter, and where it is reached.
+    pub struct VoterEntry {
+        pub voter_id: NodeId [0+],
+        pub voter_directory_id: [u8; 16] [0+],
+        pub endpoints: Vec<VoterEndpoint> [0+],
+        pub kraft_version_feature: KRaftVersionRange [0+],
+    }
+
+    /// Where a listener of a voter is reached.
+    pub struct VoterEndpoint {
+        pub name: Str [0+],
+        pub host: Str [0+],
+        /// An unsigned number of 16 bits.
+        pub port: i16 [0+],
+    }
+
+    /// The versions of the quorum's protocol that a voter has.
+    pub struct KRaftVersionRange {
+        pub min_supported_version: i16 [0+],
+        pub max_supported_version: i16 [0+],
+    }
+
     /// Control record 3: a snapshot begins.
     pub struct SnapshotHeaderRecord {
         pub version: i16 [0+],

@@ -18,6 +18,7 @@ pub use messages::*;
 use super::message::{Codec, Versions};
 use super::primitives::Field;
 use super::{DecodeError, EncodeError, Reader, Writer};
+use crate::types::NodeId;
 use bytes::Bytes;
 use std::fmt;
 
@@ -182,6 +183,23 @@ pub fn encode_control<T: Field>(record: &T) -> Result<Bytes, EncodeError> {
     let mut writer = Writer::new();
     record.write(&mut writer, Codec::new(0, true))?;
     Ok(writer.into_bytes())
+}
+
+/// The ids in a control record that names the quorum's voters; `None` for one of another type or version.
+pub fn voters(control_type: i16, value: &Bytes) -> Option<Vec<NodeId>> {
+    let version = i16::from_be_bytes(*value.first_chunk()?);
+    let mut reader = Reader::new(value.clone());
+    match (control_type, version) {
+        (control::LEADER_CHANGE, 0 | 1) => {
+            let record = LeaderChangeRecord::read(&mut reader, Codec::new(version, true)).ok()?;
+            Some(record.voters.iter().map(|voter| voter.voter_id).collect())
+        }
+        (control::VOTERS, 0) => {
+            let record = VotersRecord::read(&mut reader, Codec::new(version, true)).ok()?;
+            Some(record.voters.iter().map(|voter| voter.voter_id).collect())
+        }
+        _ => None,
+    }
 }
 
 /// The key of a control record: version 0 and its type.

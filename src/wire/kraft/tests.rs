@@ -92,6 +92,21 @@ fn control_keys_round_trip() {
     assert_eq!([control_type(&[0, 0, 0]), control_type(&[0, 1, 0, 3])], [None, None]);
 }
 
+#[test]
+fn voters_are_read_from_kafkas_control_records() {
+    // Both written by Apache Kafka 4.3.1.
+    let elected = Bytes::from_static(b"\x00\x00\x00\x00\x0b\xb8\x02\x00\x00\x0b\xb8\x00\x02\x00\x00\x0b\xb8\x00\x00");
+    assert_eq!(voters(control::LEADER_CHANGE, &elected), Some(vec![NodeId(3000)]));
+    let named = Bytes::from_static(
+        b"\x00\x00\x02\x00\x00\x0b\xb8\"\xde`\xc7,VK\x04\x98\xa6Y\xce\x1c\xbb\xe82\x02\x0bCONTROLLER\n127.0.0.1q\xa5\x00\x00\x00\x00\x01\x00\x00\x00",
+    );
+    assert_eq!(voters(control::VOTERS, &named), Some(vec![NodeId(3000)]));
+    for cut in 0..named.len() {
+        assert_eq!(voters(control::VOTERS, &named.slice(..cut)), None, "cut at {cut}");
+    }
+    assert_eq!(voters(control::KRAFT_VERSION, &named), None);
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_safe(bytes in prop::collection::vec(any::<u8>(), 0..120), key in 0u8..30, version in 0u8..4) {

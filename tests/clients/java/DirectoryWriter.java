@@ -24,6 +24,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * Writes what a data directory may hold. Arguments: bootstrap, and one of
  *   everything   on Apache Kafka: all codecs, headers, transactions committed, aborted and left open, compaction, configurations,
  *                a log start that moved, topics altered and deleted, offsets committed
+ *   records      on either broker: the same topics, and records in all codecs
  *   more NAME    on either broker: records to what is there, a new topic NAME, a configuration
  */
 public final class DirectoryWriter {
@@ -40,6 +41,8 @@ public final class DirectoryWriter {
         DirectoryWriter writer = new DirectoryWriter(arguments[0]);
         if (arguments[1].equals("everything")) {
             writer.everything();
+        } else if (arguments[1].equals("records")) {
+            writer.records();
         } else {
             writer.more(arguments[2]);
         }
@@ -78,6 +81,13 @@ public final class DirectoryWriter {
             admin.createPartitions(Map.of("grown", NewPartitions.increaseTo(3))).all().get();
             alter(admin, ConfigResource.Type.BROKER, "", "log.retention.ms", "691200000");
             alter(admin, ConfigResource.Type.TOPIC, "configured", "retention.ms", "-1");
+        }
+    }
+
+    private void records() throws Exception {
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
+            topics(admin);
+            codecs();
         }
     }
 
