@@ -29,7 +29,7 @@ use crate::shard::outbound::{Outbound, Part};
 use crate::types::ErrorCode;
 use crate::wire::{self, ApiKey, Reader, Request, RequestHeader, Response, decode_request, encode_response_frame};
 use bytes::Bytes;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// What became of a request.
@@ -51,6 +51,8 @@ pub struct RequestContext {
     pub header: RequestHeader,
     body: Reader,
     hold: Cell<Option<Hold>>,
+    /// The same, once another core has a part of the request, too.
+    shared_hold: RefCell<Option<Rc<Hold>>>,
     response_hold: Cell<Option<Hold>>,
     received: Instant,
     request_bytes: usize,
@@ -69,6 +71,7 @@ impl RequestContext {
             header,
             body,
             hold: Cell::new(Some(frame.hold)),
+            shared_hold: RefCell::new(None),
             response_hold: Cell::new(None),
             received: now(),
             request_bytes,
@@ -94,6 +97,15 @@ impl RequestContext {
     /// Gives the request's memory back early; for handlers that wait long and keep nothing of it.
     pub fn release_request(&self) {
         self.hold.take();
+        self.shared_hold.take();
+    }
+
+    /// The request's memory, for who may have it longer than the handler.
+    pub fn share_hold(&self) -> Option<Rc<Hold>> {
+        if let Some(hold) = self.hold.take() {
+            self.shared_hold.replace(Some(Rc::new(hold)));
+        }
+        self.shared_hold.borrow().clone()
     }
 
     /// Charges the response's memory to a budget until it is sent.

@@ -19,6 +19,8 @@ use crate::wire::Str;
 use crate::wire::api::produce::*;
 use crate::wire::records::{self, Codec, Compression, ProduceCheck, ProduceRefusal, ProduceRules};
 use bytes::Bytes;
+use std::any::Any;
+use std::rc::Rc;
 use std::time::Duration;
 
 const ACKS_NONE: i16 = 0;
@@ -213,7 +215,8 @@ async fn begin(context: &RequestContext, checked: Checked, wait: bool) -> Begun 
     let split = split(shard, checked.appends);
     let mut there = Vec::with_capacity(split.there.len());
     for (owner, batch) in split.there {
-        let call = shard.calls.begin(owner.0 as usize, Request::Produce { appends: batch.items, wait }).await;
+        let kept = context.share_hold().map(|hold| hold as Rc<dyn Any>);
+        let call = shard.calls.begin_keeping(owner.0 as usize, Request::Produce { appends: batch.items, wait }, kept).await;
         there.push((batch.places, call));
     }
     let here = if split.here.items.is_empty() { None } else { Some((split.here.places, append_all(shard, split.here.items).await)) };

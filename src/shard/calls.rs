@@ -7,6 +7,7 @@ use super::message::{Reply, Request};
 use crate::rt::sync::{OneshotReceiver, OneshotSender, oneshot};
 use crate::rt::{Mesh, MeshSender, Queue, spawn};
 use crate::types::HashMap;
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
@@ -45,11 +46,18 @@ impl MeshEnds {
 pub struct Calls {
     requests: MeshSender<RequestEnvelope>,
     replies: MeshSender<ReplyEnvelope>,
-    waiting: RefCell<HashMap<u64, OneshotSender<Reply>>>,
+    waiting: RefCell<HashMap<u64, Waiter>>,
     next_call: Cell<u64>,
     /// Requests that found their channel full.
     waited: Cell<u64>,
     hops: Cell<Hops>,
+}
+
+/// Who waits for a reply.
+struct Waiter {
+    reply: OneshotSender<Reply>,
+    /// Given back when the reply is there, also if nobody waits for it any more.
+    kept: Option<Rc<dyn Any>>,
 }
 
 /// Work of clients' requests that other cores were asked for: none where a client has found the partition's own core.
@@ -92,7 +100,7 @@ impl Calls {
                 let (_, envelope) = replies.receive().await;
                 let waiter = for_replies.waiting.borrow_mut().remove(&envelope.call);
                 if let Some(waiter) = waiter {
-                    waiter.send(envelope.body);
+                    waiter.reply.send(envelope.body);
                 }
             }
         });
@@ -105,9 +113,18 @@ impl Calls {
         let call = self.next_call.get();
         self.next_call.set(call + 1);
         let (sender, receiver) = oneshot();
-        self.waiting.borrow_mut().insert(call, sender);
+        self.waiting.borrow_mut().insert(call, Waiter { reply: sender, kept: None });
         let pending = PendingCall { calls: Rc::clone(self), call, core, receiver, answered: false };
         self.send_request(core, RequestEnvelope { call, body }).await;
+        pending
+    }
+
+    /// The same for a request whose memory `kept` stands for: the other core has it until it replies, whether or not somebody waits.
+    pub async fn begin_keeping(self: &Rc<Self>, core: usize, body: Request, kept: Option<Rc<dyn Any>>) -> PendingCall {
+        let pending = self.begin(core, body).await;
+        if let Some(waiter) = self.waiting.borrow_mut().get_mut(&pending.call) {
+            waiter.kept = kept;
+        }
         pending
     }
 
@@ -207,7 +224,10 @@ impl PendingCall {
 
 impl Drop for PendingCall {
     fn drop(&mut self) {
-        self.calls.waiting.borrow_mut().remove(&self.call);
+        let mut waiting = self.calls.waiting.borrow_mut();
+        if waiting.get(&self.call).is_some_and(|waiter| waiter.kept.is_none()) {
+            waiting.remove(&self.call);
+        }
     }
 }
 
@@ -226,5 +246,56 @@ impl ReplyTo {
 
     pub async fn send(self, body: Reply) {
         self.calls.replies.send(self.core, ReplyEnvelope { call: self.call, body }).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rt::sim::{Options, World};
+    use crate::rt::{CoreSpec, sleep};
+    use std::time::Duration;
+
+    #[test]
+    fn what_a_call_keeps_is_given_back_with_the_reply_and_not_when_its_caller_gives_up() {
+        let world = World::new(1, Options::default());
+        let machine = world.add_machine();
+        let mut ends = MeshEnds::for_cores(2, true).into_iter();
+        let (asking, answering) = (ends.next().unwrap(), ends.next().unwrap());
+        let (sender, counts) = flume::unbounded();
+        let core = |name: &str, main| CoreSpec { name: name.into(), cpu: None, main };
+        let asker = core(
+            "asker",
+            Box::new(move || {
+                Box::pin(async move {
+                    let calls = Calls::start(asking, |_| async |_: ReplyTo, _: Request| ());
+                    let kept: Rc<dyn Any> = Rc::new(());
+                    drop(calls.begin_keeping(1, Request::LogDirs, Some(Rc::clone(&kept))).await);
+                    sender.send(Rc::strong_count(&kept)).unwrap();
+                    sleep(Duration::from_secs(1)).await;
+                    sender.send(Rc::strong_count(&kept)).unwrap();
+                    sleep(Duration::from_secs(2)).await;
+                    sender.send(Rc::strong_count(&kept)).unwrap();
+                    assert!(calls.waiting.borrow().is_empty());
+                }) as _
+            }),
+        );
+        let answerer = core(
+            "answerer",
+            Box::new(move || {
+                Box::pin(async move {
+                    let _calls = Calls::start(answering, |_| {
+                        async |reply_to: ReplyTo, _: Request| {
+                            sleep(Duration::from_secs(2)).await;
+                            reply_to.send(Reply::LogDirs(Vec::new())).await;
+                        }
+                    });
+                    sleep(Duration::from_secs(10)).await;
+                }) as _
+            }),
+        );
+        world.boot(machine, vec![asker, answerer]);
+        world.run_until_idle();
+        assert_eq!(counts.drain().collect::<Vec<usize>>(), [2, 2, 1]);
     }
 }
