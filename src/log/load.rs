@@ -112,6 +112,8 @@ pub async fn mark_damaged(dir: &Path, why: &str) -> Result<(), OpenError> {
 /// Writes again what a scan found from `from` to `end`, cuts what is behind it, and syncs. After a sync that failed the kernel may show bytes
 /// that no later sync saves, since it takes them for saved: only bytes that are written anew become durable.
 async fn rewrite(file: &File, from: u64, end: u64) -> io::Result<()> {
+    // A killed process's write that came later would pad over what is appended from now on.
+    file.drain().await?;
     match rewrite_once(file, from, end).await {
         // The kernel may have told of a failure before our time; what we wrote since counts only after it was told.
         Err(_) => rewrite_once(file, from, end).await,

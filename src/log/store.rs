@@ -500,6 +500,7 @@ impl LogStore {
         // Log start offsets may be nowhere but in the journal, and so may what a deletion that was given up would have taken.
         if !whole || journal.is_aborted() || !maintenance::write_checkpoints(self, dir).await {
             journal.abort();
+            journal.stopped().await;
             return None;
         }
         if let Err(error) = journal.close().await {

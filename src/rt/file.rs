@@ -75,6 +75,15 @@ impl File {
         }
     }
 
+    /// Completes when no direct write to the file is under way any more that began before: a killed process's may be, for it lets go of
+    /// its locks at once. For files that are not empty.
+    pub async fn drain(&self) -> io::Result<()> {
+        match &self.0 {
+            FileKind::Uring(f) => f.drain().await,
+            FileKind::Sim(f) => f.drain().await,
+        }
+    }
+
     /// ftruncate to `len` bytes.
     pub async fn truncate(&self, len: u64) -> io::Result<()> {
         match &self.0 {

@@ -96,11 +96,25 @@ pub async fn open(path: &Path) -> io::Result<File> {
     File::open(path, OpenOptions { write: true, create: false, direct: true, durable: true }).await
 }
 
-/// Makes a ring's file of `len` zeros, with a pause after each write as long as it says. Its entry is durable only after the directory is synced.
-pub async fn make(path: &Path, len: u64, pause: impl Fn() -> Duration) -> io::Result<File> {
+/// Opens a ring's file that an earlier process wrote to. What it had under way is through when this returns: a frame of it that came later would
+/// overwrite one of ours.
+pub async fn reopen(path: &Path) -> io::Result<File> {
+    let file = open(path).await?;
+    file.drain().await?;
+    Ok(file)
+}
+
+/// Makes a ring's file of `len` zeros, with a pause after each write as long as it says, unless it says `None`: then it is given up. Its entry
+/// is durable only after the directory is synced.
+pub async fn make(path: &Path, len: u64, pause: impl Fn() -> Option<Duration>) -> io::Result<File> {
     let new = path.with_extension("new");
+    // Not the same file again: a process that is gone may still be writing zeros to it.
+    match fs::remove_file(&new).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     if let Err(error) = fill(&new, len, pause).await {
-        // What it took is needed elsewhere. If it stays, it is written over another time.
+        // What it took is needed elsewhere. If it stays, it goes another time.
         let _ = fs::remove_file(&new).await;
         return Err(error);
     }
@@ -108,7 +122,7 @@ pub async fn make(path: &Path, len: u64, pause: impl Fn() -> Duration) -> io::Re
     open(path).await
 }
 
-async fn fill(path: &Path, len: u64, pause: impl Fn() -> Duration) -> io::Result<()> {
+async fn fill(path: &Path, len: u64, pause: impl Fn() -> Option<Duration>) -> io::Result<()> {
     let file = File::open(path, OpenOptions { write: true, create: true, direct: true, durable: false }).await?;
     file.allocate(0, len).await?;
     let mut buffer = AlignedBuffer::with_capacity(FILL_BYTES);
@@ -117,8 +131,10 @@ async fn fill(path: &Path, len: u64, pause: impl Fn() -> Duration) -> io::Result
         buffer.resize((len - at).min(FILL_BYTES as u64) as usize);
         at += buffer.len() as u64;
         buffer = file.write_at(at - buffer.len() as u64, buffer).await?;
-        if !pause().is_zero() {
-            rt::sleep(pause()).await;
+        match pause() {
+            None => return Err(io::ErrorKind::Interrupted.into()),
+            Some(Duration::ZERO) => {}
+            Some(pause) => rt::sleep(pause).await,
         }
     }
     file.sync().await

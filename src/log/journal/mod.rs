@@ -20,8 +20,9 @@ pub use entry::{Change, Entry};
 
 use super::health::DirHealth;
 use super::{LogConfig, OpenError};
+use crate::config::limits;
 use crate::rt::sync::{Event, EventListener, OneshotReceiver, OneshotSender, oneshot};
-use crate::rt::{AlignedBuffer, File, fs};
+use crate::rt::{self, AlignedBuffer, File, fs};
 use crate::types::{Offset, ShardId, TopicPartitionId};
 use bytes::Bytes;
 use files::JournalState;
@@ -291,6 +292,21 @@ impl Journal {
         self.pressure.notify();
     }
 
+    /// Completes when nothing is written any more, frame or growth, or when the disk has kept a stop waiting long enough. After [`Journal::abort`].
+    pub async fn stopped(&self) {
+        let _ = rt::timeout(limits::STOP_GRACE, self.idle()).await;
+    }
+
+    async fn idle(&self) {
+        loop {
+            let wake = self.wake.listen();
+            if self.state.borrow().is_idle() {
+                return;
+            }
+            wake.await;
+        }
+    }
+
     pub fn is_aborted(&self) -> bool {
         self.stopping.get()
     }
@@ -299,6 +315,7 @@ impl Journal {
     /// is not written yet never will be.
     pub async fn close(&self) -> Result<(), OpenError> {
         self.abort();
+        self.stopped().await;
         self.health.check()?;
         let epoch = files::next_epoch(Some(self.epoch));
         files::write_state(self.health.path(), self.shard, JournalState { epoch, replayed: true }).await
@@ -306,6 +323,11 @@ impl Journal {
 }
 
 impl State {
+    /// Neither a frame nor a new file is being written.
+    fn is_idle(&self) -> bool {
+        self.writing == 0 && !self.growing
+    }
+
     /// Frames below are not needed: in segments, and durable here.
     fn low(&self) -> u64 {
         self.holds.lowest().unwrap_or(u64::MAX).min(self.durable())
@@ -328,14 +350,14 @@ async fn open_ring(health: &DirHealth, shard: ShardId, config: &LogConfig) -> Re
     for (&number, &len) in &found {
         let path = files::ring_path(dir, shard, number);
         if number == ring.len() && len == config.journal_file_bytes && number < count_max {
-            ring.push(Rc::new(files::open(&path).await.map_err(io)?));
+            ring.push(Rc::new(files::reopen(&path).await.map_err(io)?));
         } else {
             fs::remove_file(&path).await.map_err(io)?;
         }
     }
     while ring.len() < count_min {
         let path = files::ring_path(dir, shard, ring.len());
-        ring.push(Rc::new(files::make(&path, config.journal_file_bytes, || Duration::ZERO).await.map_err(io)?));
+        ring.push(Rc::new(files::make(&path, config.journal_file_bytes, || Some(Duration::ZERO)).await.map_err(io)?));
     }
     fs::sync_dir(dir).await.map_err(io)?;
     Ok(ring)

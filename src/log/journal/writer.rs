@@ -131,7 +131,8 @@ impl Journal {
             }
         }
         if self.health.is_offline() {
-            return;
+            drop(state);
+            return self.wake.notify();
         }
         if let Some(frame) = state.in_flight.iter_mut().find(|frame| frame.sequence == sequence) {
             frame.written = true;
@@ -241,8 +242,11 @@ pub fn start_growth(journal: Rc<Journal>, target: usize) {
                 break;
             }
         }
-        let mut state = journal.state.borrow_mut();
-        (state.growing, state.growth_failed) = (false, failed);
+        {
+            let mut state = journal.state.borrow_mut();
+            (state.growing, state.growth_failed) = (false, failed);
+        }
+        journal.wake.notify();
     });
 }
 
@@ -260,6 +264,7 @@ async fn add_file(journal: &Journal, number: usize) -> bool {
         }
         // It goes on with what it has: the checkpoint frees space.
         Err(error) if error.kind() == io::ErrorKind::StorageFull => false,
+        Err(_) if journal.stopping.get() => false,
         Err(error) => {
             tracing::warn!(path = %path.display(), "the journal cannot grow: {error}");
             false
@@ -273,7 +278,10 @@ async fn make_file(journal: &Journal, path: &Path) -> io::Result<File> {
     if fs::free_space(dir).await? < journal.growth_free_min + journal.used_bytes() {
         return Err(io::ErrorKind::StorageFull.into());
     }
-    let pause = || if journal.stalled.get() { Duration::ZERO } else { GROWTH_PAUSE };
+    let pause = || {
+        let pause = if journal.stalled.get() { Duration::ZERO } else { GROWTH_PAUSE };
+        (!journal.stopping.get()).then_some(pause)
+    };
     let file = files::make(path, journal.file_bytes, pause).await?;
     fs::sync_dir(dir).await?;
     Ok(file)

@@ -53,6 +53,10 @@ impl Replay {
         let root = dir.health.path().to_path_buf();
         let paths: Vec<PathBuf> = ring.into_iter().map(|number| files::ring_path(&root, journal, number)).collect();
         let (checkpoints, _) = checkpoint::read_all(&root).await?;
+        for path in &paths {
+            // A frame that lands between the two times they are read would look like damage.
+            files::reopen(path).await.map_err(|error| OpenError::Io(path.clone(), error))?;
+        }
         let mut images = Images::new(paths);
         let mut places = Vec::new();
         for index in 0..images.paths.len() {

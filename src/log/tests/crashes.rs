@@ -74,8 +74,14 @@ async fn check(log: &PartitionLog, told: &mut Told) {
 
 fn run(seed: u64, partitions: usize, faults: DiskFaults) {
     let (world, machine) = world(seed);
+    run_in(&world, machine, partitions, faults, || {});
+}
+
+/// `before_start` runs before each start.
+fn run_in(world: &World, machine: Machine, partitions: usize, faults: DiskFaults, before_start: impl Fn()) {
     let told = Rc::new(RefCell::new((0..partitions).map(|_| Told::default()).collect::<Vec<_>>()));
     for round in 0..5 {
+        before_start();
         world.set_disk_faults(machine, DiskFaults::default());
         let (opened, seen) = (Rc::new(RefCell::new(None)), Rc::clone(&told));
         let broker = Rc::clone(&opened);
@@ -129,4 +135,45 @@ fn many_partitions_go_round_a_small_ring() {
     for seed in 200..204 {
         run(seed, 20, DiskFaults::default());
     }
+}
+
+/// A start that may find no space at any step; what came of it.
+async fn start_on_a_full_disk(partitions: usize, outcomes: Rc<RefCell<Vec<Result<(), String>>>>) {
+    let started = async {
+        let config = small_config();
+        let dirs = LogDirs::open(&config).await?;
+        let recovered = recover(&config, &dirs.info(), ShardId(0), 1).await?;
+        assert!(recovered.damaged.is_empty(), "a full disk is no damage: {:?}", recovered.damaged);
+        let store = LogStore::open(config, dirs.info(), ShardId(0)).await?;
+        for partition in 0..partitions {
+            let log = store.open_partition(topic_id(), TOPIC, PartitionIndex(partition as i32), small_topic()).await?;
+            read_all(&log, Offset(0), 50_000).await;
+        }
+        Ok(())
+    };
+    let started: Result<(), super::super::OpenError> = started.await;
+    outcomes.borrow_mut().push(started.map_err(|error| error.to_string()));
+}
+
+#[test]
+fn a_start_on_a_full_disk_fails_with_the_reason_or_serves_and_loses_nothing() {
+    let outcomes = Rc::new(RefCell::new(Vec::new()));
+    for seed in 300..330 {
+        let (world, machine) = world(seed);
+        let attempts = || {
+            for _ in 0..world.random_below(4) {
+                let space = world.random_below(300 << 10);
+                let capacity = Some(world.used_space(machine) + space);
+                world.set_disk_faults(machine, DiskFaults { capacity, ..DiskFaults::default() });
+                world.spawn_on(machine, start_on_a_full_disk(2, Rc::clone(&outcomes)));
+                world.run_for(Duration::from_micros(world.random_below(400_000)));
+                if world.random_below(2) == 0 { world.kill(machine) } else { world.crash(machine) }
+            }
+        };
+        run_in(&world, machine, 2, DiskFaults::default(), attempts);
+    }
+    let outcomes = outcomes.take();
+    let failed: Vec<&String> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    assert!(failed.len() > 5 && failed.len() < outcomes.len(), "{} of {}", failed.len(), outcomes.len());
+    assert!(failed.iter().all(|why| why.contains("space") || why.contains("storage full")), "{failed:?}");
 }

@@ -8,6 +8,7 @@ mod memory;
 mod real_files;
 mod removal;
 mod retention;
+mod stops;
 mod stories;
 mod write_out;
 

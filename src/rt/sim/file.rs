@@ -62,7 +62,11 @@ impl File {
         assert!((buffer.len() as u64).is_multiple_of(align), "a direct write of {} bytes, no multiple of {align}", buffer.len());
         let (machine, handle, durable) = (self.open.machine, self.open.handle, self.options.durable);
         let bytes = buffer.as_slice().to_vec();
-        let write = state::with(|s| s.machines[machine].disk.begin_write(handle, offset, bytes, durable));
+        let direct = self.options.direct && self.alignment > 1;
+        let write = state::with(|s| {
+            let disk = &mut s.machines[machine].disk;
+            if direct { disk.begin_direct_write(handle, offset, bytes, durable) } else { disk.begin_write(handle, offset, bytes, durable) }
+        });
         submit("write", |o| o.disk_write, move |disk, rng| disk.end_write(write, rng)).await?;
         Ok(buffer)
     }
@@ -76,6 +80,11 @@ impl File {
     pub async fn allocate(&self, offset: u64, len: u64) -> io::Result<()> {
         let handle = self.open.handle;
         submit("allocate", |o| o.blocking, move |disk, _| disk.allocate(handle, offset, len)).await
+    }
+
+    pub async fn drain(&self) -> io::Result<()> {
+        let handle = self.open.handle;
+        submit("drain", |o| o.blocking, move |disk, rng| disk.drain(handle, rng)).await
     }
 
     pub async fn truncate(&self, len: u64) -> io::Result<()> {

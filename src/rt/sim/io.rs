@@ -43,6 +43,16 @@ pub async fn submit<T: 'static>(
 }
 
 impl State {
+    /// A write of a process that is gone takes up to as long as a stalled one.
+    pub fn finish_later(&mut self, machine: usize, write: u64) {
+        let complete = Box::new(move |disk: &mut Disk, rng: &mut Rng| {
+            let _ = disk.end_write(write, rng);
+        });
+        let key = self.ios.insert(PendingIo { machine, what: "late write", complete });
+        let Span { low_ns, high_ns } = self.options.disk_write;
+        self.after(Span { low_ns, high_ns: high_ns * 200 }, Event::Io(key));
+    }
+
     fn start_io(&mut self, io: PendingIo, duration: fn(&Options) -> Span) {
         let mut span = duration(&self.options);
         if self.rng.one_in(self.machines[io.machine].disk.faults.stall_one_in) {

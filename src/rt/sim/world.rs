@@ -187,7 +187,7 @@ impl Control {
         });
     }
 
-    /// kill -9 of all that runs on the machine: the page cache stays, I/O under way may or may not happen.
+    /// kill -9 of all that runs on the machine: the page cache stays, I/O under way may or may not happen, direct writes even later.
     pub fn kill(&self, machine: Machine) {
         self.end(machine, false);
     }
@@ -211,6 +211,11 @@ impl Control {
     /// Bytes that files take on the machine's disk now.
     pub fn used_space(&self, machine: Machine) -> u64 {
         state::with(|s| s.machines[machine.0].disk.used_space())
+    }
+
+    /// Writes to the machine's disk that have begun and are not through.
+    pub fn writes_under_way(&self, machine: Machine) -> usize {
+        state::with(|s| s.machines[machine.0].disk.writes_under_way())
     }
 
     pub fn set_network_faults(&self, faults: NetworkFaults) {
@@ -294,7 +299,9 @@ impl State {
         if power_lost {
             disk.crash(&mut self.rng);
         } else {
-            disk.kill(&mut self.rng);
+            for write in disk.kill(&mut self.rng) {
+                self.finish_later(machine, write);
+            }
         }
         tasks
     }

@@ -113,6 +113,14 @@ impl File {
         pool::run(move || syscall::allocate(&fd, offset, len)).await
     }
 
+    /// ext4 and XFS have fallocate wait for the file's direct writes, also where there is nothing to allocate.
+    pub async fn drain(&self) -> io::Result<()> {
+        match self.allocate(0, 1).await {
+            Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::Unsupported) => Ok(()),
+            drained => drained,
+        }
+    }
+
     pub async fn truncate(&self, len: u64) -> io::Result<()> {
         let fd = syscall::duplicate(self.raw_fd())?;
         pool::run(move || std::fs::File::from(fd).set_len(len)).await

@@ -80,6 +80,8 @@ struct WriteUnderWay {
     offset: u64,
     bytes: Vec<u8>,
     durable: bool,
+    /// With O_DIRECT: once it is on its way to the device, no end of its process calls it back.
+    direct: bool,
 }
 
 pub fn eio() -> io::Error {
@@ -158,8 +160,30 @@ impl Disk {
     /// A write is on its way to the device; [`Disk::end_write`] completes it.
     pub fn begin_write(&mut self, handle: Handle, offset: u64, bytes: Vec<u8>, durable: bool) -> u64 {
         self.next_write += 1;
-        self.writes.insert(self.next_write, WriteUnderWay { node: handle.node, offset, bytes, durable });
+        self.writes.insert(self.next_write, WriteUnderWay { node: handle.node, offset, bytes, durable, direct: false });
         self.next_write
+    }
+
+    /// As [`Disk::begin_write`], with O_DIRECT.
+    pub fn begin_direct_write(&mut self, handle: Handle, offset: u64, bytes: Vec<u8>, durable: bool) -> u64 {
+        let id = self.begin_write(handle, offset, bytes, durable);
+        if let Some(write) = self.writes.get_mut(&id) {
+            write.direct = true;
+        }
+        id
+    }
+
+    /// Direct writes to the file that are under way, a dead process's too, are through.
+    pub fn drain(&mut self, handle: Handle, rng: &mut Rng) -> io::Result<()> {
+        self.file(handle)?;
+        let mut ids: Vec<u64> =
+            self.writes.iter().filter(|(_, write)| write.node == handle.node && write.direct).map(|(id, _)| *id).collect();
+        while !ids.is_empty() {
+            let id = ids.swap_remove(rng.index(ids.len()));
+            // Whoever asked for it is gone.
+            let _ = self.end_write(id, rng);
+        }
+        Ok(())
     }
 
     pub fn end_write(&mut self, id: u64, rng: &mut Rng) -> io::Result<()> {
@@ -181,6 +205,10 @@ impl Disk {
         let after = file.page_count();
         self.pages_used = self.pages_used + after - before;
         if fails { Err(eio()) } else { Ok(()) }
+    }
+
+    pub fn writes_under_way(&self) -> usize {
+        self.writes.len()
     }
 
     pub fn sync_mark(&mut self, handle: Handle) -> u64 {
@@ -383,16 +411,22 @@ impl Disk {
 
     // ---- ends of a process ---------------------------------------------------------------------------------------------
 
-    /// The process is killed: writes under way happen or do not; everything else stays.
-    pub fn kill(&mut self, rng: &mut Rng) {
-        for (_, write) in std::mem::take(&mut self.writes) {
-            if rng.coin()
+    /// The process is killed: writes under way happen or do not; everything else stays. Those that come back happen later, in the next
+    /// process's time.
+    pub fn kill(&mut self, rng: &mut Rng) -> Vec<u64> {
+        let mut late = Vec::new();
+        for (id, write) in std::mem::take(&mut self.writes) {
+            if write.direct && rng.coin() {
+                self.writes.insert(id, write);
+                late.push(id);
+            } else if rng.coin()
                 && let Ok(file) = self.inode(write.node)
             {
                 file.write(write.offset, &write.bytes, write.durable);
             }
         }
         self.end_process();
+        late
     }
 
     /// The power fails.

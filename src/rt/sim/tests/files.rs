@@ -132,3 +132,33 @@ fn a_stalling_disk_takes_its_time() {
     world.block_on(machine, async { fs::create_dir_all("/dir".as_ref()).await.unwrap() });
     assert!(world.now() - start >= Duration::from_millis(4));
 }
+
+#[test]
+fn a_killed_processs_direct_write_may_land_in_the_next_ones_time_unless_that_waits_for_it() {
+    let mut late = 0;
+    for seed in 0..200 {
+        let world = World::new(seed, Options { alignment: Some(512), ..Options::default() });
+        let machine = world.add_machine();
+        let direct = OpenOptions { direct: true, ..WRITE };
+        let waits = seed % 2 == 0;
+        world.block_on(machine, async move { drop(File::open("/file".as_ref(), direct).await.unwrap().write_at(0, filled(1, 512)).await) });
+        world.spawn_on(machine, async move {
+            let file = File::open("/file".as_ref(), direct).await.unwrap();
+            drop(file.write_at(0, filled(2, 512)).await);
+        });
+        world.run_until(Duration::from_millis(1), || world.control().writes_under_way(machine) > 0);
+        world.kill(machine);
+        let (first, last) = world.block_on(machine, async move {
+            let file = File::open("/file".as_ref(), direct).await.unwrap();
+            if waits {
+                file.drain().await.unwrap();
+            }
+            let first = file.read_at(0, 1).await.unwrap()[0];
+            rt::sleep(Duration::from_secs(1)).await;
+            (first, file.read_at(0, 1).await.unwrap()[0])
+        });
+        assert!(first == last || !waits, "seed {seed}");
+        late += u32::from(first != last);
+    }
+    assert!(late > 0);
+}
