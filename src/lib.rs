@@ -2,8 +2,10 @@
 //!
 //! Three rings; imports only point inward (`tests/architecture.rs` keeps them honest):
 //! - **pure** (no async, no clock, no I/O): [`types`], [`wire`], [`config`], and the state machines inside
-//!   [`log`] (indexes, journal frames, producer state) and [`controller`] (records, image, handlers).
-//! - **neutral** (async, touches the world through [`rt`] only): [`log`], [`shard`], [`api`], [`controller`]'s driver.
+//!   [`log`] (indexes, journal frames, producer state) and [`controller`] (records, image, handlers) and
+//!   [`coordinator`] (groups and their offsets).
+//! - **neutral** (async, touches the world through [`rt`] only): [`log`], [`shard`], [`api`], [`controller`]'s driver,
+//!   [`coordinator`]'s driver.
 //! - **world**: [`rt`] (glommio and the simulator), [`server`], [`admin`], [`cli`].
 //!
 //! Reading order: `types`, `wire`, `rt/mod.rs`, `log`, `shard`, `api`, `controller`, `server`. docs/ARCHITECTURE.md has the map.
@@ -13,6 +15,7 @@ pub mod api;
 pub mod cli;
 pub mod config;
 pub mod controller;
+pub mod coordinator;
 pub mod kafka;
 pub mod log;
 pub mod rt;

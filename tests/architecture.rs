@@ -12,9 +12,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("rt", &["types", "config"]),
     ("log", &["types", "config", "wire", "rt"]),
     ("controller", &["types", "config", "wire", "rt"]),
+    ("coordinator", &["types", "config", "wire", "rt", "log"]),
     ("kafka", &["types", "config", "wire", "rt", "log", "controller"]),
-    ("shard", &["types", "config", "wire", "rt", "log", "controller", "api", "admin"]),
-    ("api", &["types", "config", "wire", "rt", "log", "controller", "shard"]),
+    ("shard", &["types", "config", "wire", "rt", "log", "controller", "coordinator", "api", "admin"]),
+    ("api", &["types", "config", "wire", "rt", "log", "controller", "coordinator", "shard"]),
     // Shards count into `admin::metrics`; admin knows no shard.
     ("admin", &["types", "config", "wire", "rt", "log", "controller"]),
     ("server", &["types", "config", "wire", "rt", "log", "controller", "kafka", "shard", "api", "admin"]),
@@ -38,6 +39,10 @@ const PURE: &[&str] = &[
     "controller/record.rs",
     "controller/image",
     "controller/image.rs",
+    "coordinator/group",
+    "coordinator/key_hash.rs",
+    "coordinator/machine.rs",
+    "coordinator/timers.rs",
     "kafka/cluster.rs",
     "kafka/snapshot.rs",
 ];

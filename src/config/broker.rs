@@ -3,6 +3,7 @@
 use super::catalogue;
 use super::core_endpoints::{self, CoreEndpoints};
 use super::error::ConfigError;
+use super::group_coordinator::GroupCoordinatorConfig;
 use super::layers::{BrokerLayers, ConfigMap};
 use super::listeners::{self, AdvertisedListener, Listener};
 use super::value::Value;
@@ -46,6 +47,7 @@ pub struct BrokerConfig {
     /// How long an idle producer's sequence numbers are remembered.
     pub producer_id_expiration_ms: i32,
     pub transaction_max_timeout_ms: i32,
+    pub group: GroupCoordinatorConfig,
 
     /// `ringmill.*`.
     pub ringmill: RingmillConfig,
@@ -125,6 +127,7 @@ impl BrokerConfig {
             log_retention_check_interval_ms: read.long("log.retention.check.interval.ms"),
             producer_id_expiration_ms: read.int("producer.id.expiration.ms"),
             transaction_max_timeout_ms: read.int("transaction.max.timeout.ms"),
+            group: GroupCoordinatorConfig::resolve(&read),
             ringmill: RingmillConfig::resolve(&read, core_endpoints)?,
             fixed: Arc::new(layers.fixed.clone()),
         };
@@ -210,7 +213,7 @@ impl RingmillConfig {
 }
 
 /// Typed look-ups. They panic only where the catalogue itself is wrong, which every test run would show.
-struct Reader<'a>(BrokerLayers<'a>);
+pub(super) struct Reader<'a>(BrokerLayers<'a>);
 
 impl Reader<'_> {
     fn value(&self, name: &str) -> Option<Value> {
@@ -226,11 +229,11 @@ impl Reader<'_> {
         }
     }
 
-    fn long(&self, name: &str) -> i64 {
+    pub(super) fn long(&self, name: &str) -> i64 {
         self.optional_long(name).unwrap_or_else(|| panic!("the catalogue has no default for {name}"))
     }
 
-    fn int(&self, name: &str) -> i32 {
+    pub(super) fn int(&self, name: &str) -> i32 {
         self.long(name).clamp(i32::MIN.into(), i32::MAX.into()) as i32
     }
 

@@ -150,3 +150,30 @@ pub const OPEN_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long the stop may take that follows the failure of the metadata's log directory: what works of it is quick, and a dead disk may hang for ever.
 pub const FAILED_STOP_MAX: Duration = Duration::from_secs(5);
+
+// ---- coordinators ------------------------------------------------------------------------------------------------------
+
+/// How long a member's first JoinGroup may wait for the others before the member counts as gone: Kafka's own bound.
+pub const GROUP_NEW_MEMBER_JOIN_MS_MAX: u64 = 5 * 60 * 1000;
+
+/// Members of one classic group, whatever `group.max.size` says: the leader is sent them all, and its assignment of them is one record.
+pub const GROUP_MEMBERS_MAX: usize = 20_000;
+
+/// Ids that one group has given to members who have not joined with them: clients ask for as many as they like, and each stays for a session.
+pub const GROUP_PENDING_JOINS_MAX: usize = 20_000;
+
+/// Groups in one partition of `__consumer_offsets`: a look for expired offsets goes over all of them in one turn of the core.
+pub const GROUPS_PER_PARTITION_MAX: usize = 20_000;
+
+/// Memory that must be free before a group is made.
+pub const GROUP_BYTES_MIN: u64 = 4 << 10;
+
+/// A coordinator's state may take this many sixteenths of a shard's `ringmill.memory.bytes`, beside them.
+pub const COORDINATOR_MEMORY_SIXTEENTHS: u64 = 2;
+
+/// Records of a coordinator that go into one batch, if they are several.
+pub const COORDINATOR_BATCH_BYTES: usize = 512 << 10;
+
+/// The largest write of a coordinator, and so the largest assignment of a group: many times what clients of thousands of partitions need, less than
+/// the smallest sensible segment.
+pub const COORDINATOR_WRITE_BYTES_MAX: usize = 32 << 20;

@@ -32,9 +32,19 @@ impl PartitionLog {
 
     /// The same, and where nobody else holds on to the memory of a large batch it becomes the tail's as it is.
     pub fn append_owned(&self, records: Bytes, leader_epoch: LeaderEpoch, now: Timestamp) -> Result<Appended, AppendError> {
+        let size_max = self.config().max_message_bytes;
+        self.append_up_to(records, leader_epoch, now, size_max)
+    }
+
+    /// What the broker itself writes, whatever `max.message.bytes` lets clients send.
+    pub fn append_of_broker(&self, records: Bytes, leader_epoch: LeaderEpoch, now: Timestamp) -> Result<Appended, AppendError> {
+        self.append_up_to(records, leader_epoch, now, u64::MAX)
+    }
+
+    fn append_up_to(&self, records: Bytes, leader_epoch: LeaderEpoch, now: Timestamp, size_max: u64) -> Result<Appended, AppendError> {
         self.check_appendable()?;
         let config = self.config();
-        let headers = parse(&records, &config)?;
+        let headers = parse(&records, size_max, config.segment_bytes)?;
         if let Some(duplicate) = self.check_producers(&headers)? {
             return Ok(duplicate);
         }
@@ -157,15 +167,15 @@ impl PartitionLog {
 }
 
 /// The headers and sizes of the batches in `records`, all of them acceptable.
-fn parse(records: &[u8], config: &TopicLogConfig) -> Result<Vec<(BatchHeader, usize)>, AppendError> {
+fn parse(records: &[u8], size_max: u64, segment_bytes: u64) -> Result<Vec<(BatchHeader, usize)>, AppendError> {
     let mut headers = Vec::with_capacity(1);
     let mut rest = records;
     while !rest.is_empty() {
         let (header, size) = frame(rest).map_err(|_| AppendError::Rejected(ErrorCode::CorruptMessage))?;
-        if size as u64 > config.max_message_bytes {
+        if size as u64 > size_max {
             return Err(AppendError::Rejected(ErrorCode::MessageTooLarge));
         }
-        if size as u64 > config.segment_bytes {
+        if size as u64 > segment_bytes {
             return Err(AppendError::Rejected(ErrorCode::RecordListTooLarge));
         }
         if header.last_offset_delta < 0 {

@@ -1,0 +1,29 @@
+//! What of the broker's configuration the group coordinator acts on.
+//!
+//! Pure.
+
+use super::join::max_size;
+use crate::config::GroupCoordinatorConfig;
+
+/// Times in ms.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupConfig {
+    pub initial_rebalance_delay_ms: u64,
+    pub max_size: usize,
+    /// UTF-16 units.
+    pub offset_metadata_max: usize,
+    pub offsets_retention_ms: i64,
+    pub retention_check_ms: u64,
+}
+
+impl GroupConfig {
+    pub fn of(config: &GroupCoordinatorConfig) -> GroupConfig {
+        GroupConfig {
+            initial_rebalance_delay_ms: config.initial_rebalance_delay_ms.max(0) as u64,
+            max_size: max_size(config.max_size),
+            offset_metadata_max: config.offset_metadata_max_bytes.max(0) as usize,
+            offsets_retention_ms: i64::from(config.offsets_retention_minutes) * 60_000,
+            retention_check_ms: config.offsets_retention_check_interval_ms.max(1) as u64,
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Stories of groups: members, time and a log, and what everybody is told.
+
+mod bench;
+mod joining;
+mod offsets;
+mod reload;
+mod static_members;
+mod sync;
