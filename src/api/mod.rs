@@ -6,17 +6,28 @@
 mod api_versions;
 mod cluster;
 mod configs;
+mod delete_groups;
 mod delete_records;
 mod describe_cluster;
+mod describe_groups;
 mod describe_log_dirs;
 mod describe_topic_partitions;
 mod fetch;
+mod find_coordinator;
+mod heartbeat;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
 mod scatter;
+mod sync_group;
 mod topics;
 mod view;
 
@@ -195,6 +206,17 @@ pub async fn handle(context: RequestContext) -> Handled {
         DescribeCluster => answer(context, describe_cluster::handle).await,
         DescribeTopicPartitions => answer(context, describe_topic_partitions::handle).await,
         DescribeLogDirs => answer(context, describe_log_dirs::handle).await,
+        FindCoordinator => answer(context, find_coordinator::handle).await,
+        JoinGroup => join_group::handle(context).await,
+        SyncGroup => sync_group::handle(context).await,
+        Heartbeat => answer(context, heartbeat::handle).await,
+        LeaveGroup => answer(context, leave_group::handle).await,
+        OffsetCommit => answer(context, offset_commit::handle).await,
+        OffsetFetch => answer(context, offset_fetch::handle).await,
+        ListGroups => answer(context, list_groups::handle).await,
+        DescribeGroups => answer(context, describe_groups::handle).await,
+        DeleteGroups => answer(context, delete_groups::handle).await,
+        OffsetDelete => answer(context, offset_delete::handle).await,
         _ => Handled::Refuse(format!("{} is not served yet", key.name())),
     }
 }
@@ -202,12 +224,10 @@ pub async fn handle(context: RequestContext) -> Handled {
 /// Whether [`handle`] serves the API; what it does not is not announced.
 pub fn is_served(key: ApiKey) -> bool {
     use ApiKey::*;
-    let groups = matches!(key, OffsetCommit | OffsetFetch | FindCoordinator | JoinGroup | Heartbeat | LeaveGroup | SyncGroup);
-    let group_admin = matches!(key, DescribeGroups | ListGroups | DeleteGroups | OffsetDelete);
     let consumer_groups = matches!(key, ConsumerGroupHeartbeat | ConsumerGroupDescribe);
     let transactions = matches!(key, AddPartitionsToTxn | AddOffsetsToTxn | EndTxn | WriteTxnMarkers | TxnOffsetCommit);
     let transaction_admin = matches!(key, DescribeProducers | DescribeTransactions | ListTransactions);
-    !(groups || group_admin || consumer_groups || transactions || transaction_admin)
+    !(consumer_groups || transactions || transaction_admin)
 }
 
 async fn answer<Q: Request>(mut context: RequestContext, handler: impl AsyncFnOnce(&RequestContext, Q) -> Q::Response) -> Handled {

@@ -8,6 +8,7 @@ use super::produce::{AppendOutcome, PartitionAppend};
 use crate::admin::metrics::MetricsSnapshot;
 use crate::controller::balancer::ShardLoad;
 use crate::controller::{ControllerRequest, ControllerResponse, Placement, Publication};
+use crate::coordinator::group::{GroupAnswer, GroupRequest};
 use crate::log::{DirFailure, DirStatus, HandedOver, LogDirsInfo, Recovered, ReleaseError, ShardClosed};
 use crate::rt::Incoming;
 use crate::types::{ShardId, TopicPartitionId};
@@ -37,6 +38,11 @@ pub enum Request {
     ListOffsets(Vec<OffsetQuery>),
     EpochEnds(Vec<EpochEndQuery>),
     DeleteRecords(Vec<RecordsDeletion>),
+    /// Asks the coordinator of this partition's groups.
+    Groups {
+        id: TopicPartitionId,
+        request: Box<GroupRequest>,
+    },
     LogDirs,
     /// Answered when all appends that the sender sent before are in the log.
     Fence,
@@ -97,6 +103,7 @@ pub enum Reply {
     Offsets(Vec<OffsetAnswer>),
     EpochEnds(Vec<EpochEndAnswer>),
     DeletedRecords(Vec<DeletionAnswer>),
+    Groups(Box<GroupAnswer>),
     LogDirs(Vec<DirStatus>),
     Load(ShardLoad),
     /// Whether the shard has nothing under way that the move must wait for.

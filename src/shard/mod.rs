@@ -11,6 +11,7 @@ pub mod delete_records;
 pub mod failures;
 pub mod fetch;
 pub mod fetch_session;
+pub mod groups;
 pub mod message;
 pub mod moving;
 pub mod offsets;
@@ -25,6 +26,8 @@ use crate::admin::metrics::ShardMetrics;
 use crate::config::{BrokerConfig, TopicConfig, limits};
 use crate::controller::balancer::ShardLoad;
 use crate::controller::{MetadataImage, Placement, Publication};
+use crate::coordinator::Host;
+use crate::coordinator::group::Groups;
 use crate::log::{LogStore, PartitionLog};
 use crate::rt;
 use crate::rt::sync::Event;
@@ -61,6 +64,7 @@ pub struct Shard {
     pub sessions: RefCell<SessionCache>,
     pub producer_ids: ProducerIds,
     pub moving: Moving,
+    pub groups: Rc<Host<Groups>>,
     /// Memory-backed response bytes being sent.
     pub response_budget: Budget,
     produce_budget: Budget,
@@ -91,6 +95,7 @@ impl Shard {
             sessions: RefCell::new(SessionCache::new(slots, limits::FETCH_SESSION_EVICTION_AGE, id.0 as u32, shard_count as u32)),
             producer_ids: ProducerIds::default(),
             moving: Moving::default(),
+            groups: groups::host(&config),
             response_budget: Budget::new(share(config.ringmill.response_memory_bytes, limits::RESPONSE_MEMORY_SIXTEENTHS)),
             produce_budget: Budget::new(share(config.ringmill.request_memory_shard_bytes, limits::PRODUCE_MEMORY_SIXTEENTHS)),
             reserve_budget: Budget::new(share(config.ringmill.request_memory_reserve_bytes, limits::RESERVE_MEMORY_SIXTEENTHS)),

@@ -118,8 +118,13 @@ pub async fn freeze(shard: &Rc<Shard>, id: TopicPartitionId, owner: ShardId, to:
 
 /// Gives the partition up.
 pub async fn release(shard: &Rc<Shard>, id: TopicPartitionId) -> Result<Box<HandedOver>, ReleaseError> {
-    shard.led_partition(id).map_err(|_| ReleaseError::NotHere)?;
-    let handed = shard.logs().release_partition(id).await?;
+    let (log, leader_epoch) = shard.led_partition(id).map_err(|_| ReleaseError::NotHere)?;
+    shard.groups.give_up(id);
+    let released = shard.logs().release_partition(id).await;
+    if released.is_err() && !log.is_offline() {
+        shard.begin_coordinating(log.topic(), &log, leader_epoch);
+    }
+    let handed = released?;
     // In the same breath as the log closed: nobody has seen it closed and led.
     shard.led.borrow_mut().remove(&id);
     Ok(Box::new(handed))
@@ -132,6 +137,7 @@ pub fn adopt(shard: &Rc<Shard>, handed: HandedOver) {
     let leader_epoch = shard.image().topic(id.topic_id).and_then(|topic| Some(topic.partition(id.partition)?.leader_epoch));
     let leader_epoch = leader_epoch.expect("a partition moves while its topic is published");
     let log = shard.logs().adopt_partition(handed, Rc::new(log_config(&config)));
+    shard.begin_coordinating(log.topic(), &log, leader_epoch);
     shard.led.borrow_mut().insert(id, Led { log: Some(log), leader_epoch });
 }
 

@@ -35,6 +35,11 @@ pub async fn apply(shard: &Rc<Shard>, publication: Publication) {
     for topic in &delta.topics_deleted {
         delete_topic(shard, topic).await;
     }
+    if !delta.topics_deleted.is_empty() {
+        let names = delta.topics_deleted.iter().map(|topic| (&*topic.name).into()).collect();
+        let shard = Rc::clone(shard);
+        spawn(Queue::Background, async move { shard.forget_offsets(names).await });
+    }
 }
 
 struct Opening {
@@ -71,6 +76,7 @@ fn open_topic(shard: &Shard, publication: &Publication, topic: &Arc<TopicImage>,
         let leader_epoch = topic.partition(id.partition).expect("an id of this topic").leader_epoch;
         if let Some(led) = shard.led.borrow_mut().get_mut(&id) {
             led.leader_epoch = leader_epoch;
+            shard.groups.set_leader_epoch(id, leader_epoch);
             continue;
         }
         if is_first && shard.logs().may_be_in_a_missing_dir(&topic.name, id.partition) {
@@ -129,7 +135,10 @@ async fn open_later(shard: Rc<Shard>, id: TopicPartitionId, topic: Arc<TopicImag
 fn note_opened(shard: &Shard, id: TopicPartitionId, topic: &TopicImage, log: Result<Rc<PartitionLog>, OpenError>) {
     let leader_epoch = topic.partition(id.partition).expect("an id of this topic").leader_epoch;
     let log = match log {
-        Ok(log) => Some(log),
+        Ok(log) => {
+            shard.begin_coordinating(&topic.name, &log, leader_epoch);
+            Some(log)
+        }
         Err(error) => {
             tracing::error!(partition = %format_args!("{}-{}", topic.name, id.partition), %error, "a partition stays offline");
             None
@@ -142,6 +151,7 @@ async fn delete_topic(shard: &Rc<Shard>, topic: &TopicImage) {
     shard.topic_configs.borrow_mut().remove(&topic.id);
     shard.metrics.borrow_mut().forget_topic(&topic.name);
     for id in topic.partition_ids() {
+        shard.groups.give_up(id);
         let led = shard.led.borrow_mut().remove(&id);
         if led.is_none() {
             continue;

@@ -34,8 +34,8 @@ impl Shard {
         let dynamic_default = image.configs(&ConfigResource::cluster_default());
         let layers = self.config.layers(dynamic, dynamic_default);
         let mut config = TopicConfig::resolve(image.configs(&ConfigResource::topic(topic)), layers);
-        if is_internal_topic(topic) {
-            // Coordinators' topics that came from Apache Kafka stay as they are until there are coordinators here.
+        if is_internal_topic(topic) && topic != super::groups::OFFSETS_TOPIC {
+            // Coordinators' topics that came from Apache Kafka stay as they are until there are such coordinators here.
             (config.cleanup_delete, config.cleanup_compact) = (false, false);
         }
         Rc::new(config)
@@ -77,5 +77,14 @@ pub fn snapshot(shard: &Shard) -> MetricsSnapshot {
         readings.segment_written_bytes_total = stats.segment_bytes;
         readings.log_dir_failed = logs.dirs().iter().any(|dir| !dir.error.is_none());
     }
+    shard.groups.visit(|groups| {
+        readings.groups += groups.group_count();
+        readings.group_members += groups.member_count();
+        readings.group_offsets += groups.offset_count();
+    });
+    let host = shard.groups.readings();
+    readings.coordinator_partitions = host.partitions;
+    readings.coordinator_partitions_loading = host.partitions_loading;
+    readings.coordinator_bytes = host.bytes;
     shard.metrics.borrow().snapshot(shard.id, readings)
 }

@@ -88,6 +88,9 @@ impl Desk {
             Request::DeleteRecords(deletions) => {
                 answer(reply_to, async move { Reply::DeletedRecords(delete_all(&shard, deletions).await) });
             }
+            Request::Groups { id, request } => {
+                answer(reply_to, async move { Reply::Groups(Box::new(shard.groups.ask(id, *request).await)) });
+            }
             Request::LogDirs => reply_to.send(Reply::LogDirs(shard.logs().dirs())).await,
             Request::AwaitData { watches, at_most } => self.await_data(reply_to, watches, at_most),
             Request::CancelAwait { call } => {
@@ -223,6 +226,7 @@ fn take_store(shard: &Rc<Shard>, logs: Rc<LogStore>) {
     for budget in [&shard.produce_budget, &shard.reserve_budget, &shard.response_budget] {
         budget.take_from(logs.memory());
     }
+    shard.groups.use_store(&logs);
     assert!(shard.logs.set(logs).is_ok(), "the store is opened once");
 }
 
@@ -230,6 +234,8 @@ fn take_store(shard: &Rc<Shard>, logs: Rc<LogStore>) {
 async fn drain(shard: &Rc<Shard>) {
     shard.stopping.set(true);
     shard.stop_event.notify();
+    // Members that wait for others are told to look for another coordinator.
+    shard.groups.stop();
     timeout(limits::STOP_GRACE, async {
         while shard.connections.borrow().values().any(|c| c.is_busy()) {
             sleep(Duration::from_millis(5)).await;

@@ -187,6 +187,14 @@ pub struct ShardReadings {
     pub mesh_produce_total: u64,
     /// Reads and waits of Fetch requests at another core.
     pub mesh_fetch_total: u64,
+    /// Groups that are coordinated here, their members, and the offsets they have committed.
+    pub groups: u64,
+    pub group_members: u64,
+    pub group_offsets: u64,
+    /// Partitions of coordinators, those that are being loaded, and the memory of their state.
+    pub coordinator_partitions: u64,
+    pub coordinator_partitions_loading: u64,
+    pub coordinator_bytes: u64,
     /// A log directory refuses writes.
     pub log_dir_failed: bool,
 }

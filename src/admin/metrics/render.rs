@@ -89,6 +89,12 @@ const SHARD_SERIES: &[ShardSeries] = &[
     ("ringmill_mesh_waited_total", Kind::Counter, "Messages that waited for room in a channel.", |r| r.mesh_waited_total),
     ("ringmill_mesh_produce_total", Kind::Counter, "Produce requests that went on to another core.", |r| r.mesh_produce_total),
     ("ringmill_mesh_fetch_total", Kind::Counter, "Reads and waits of Fetch requests at another core.", |r| r.mesh_fetch_total),
+    ("ringmill_groups", Kind::Gauge, "Consumer groups coordinated.", |r| r.groups),
+    ("ringmill_group_members", Kind::Gauge, "Members of these groups.", |r| r.group_members),
+    ("ringmill_group_offsets", Kind::Gauge, "Offsets that are committed.", |r| r.group_offsets),
+    ("ringmill_coordinator_partitions", Kind::Gauge, "Partitions of coordinators.", |r| r.coordinator_partitions),
+    ("ringmill_coordinator_partitions_loading", Kind::Gauge, "Those that are being loaded.", |r| r.coordinator_partitions_loading),
+    ("ringmill_coordinator_bytes", Kind::Gauge, "Memory of the coordinators' state.", |r| r.coordinator_bytes),
     ("ringmill_log_dir_failed", Kind::Gauge, "1 while a log directory refuses writes.", |r| r.log_dir_failed.into()),
 ];
 

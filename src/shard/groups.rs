@@ -1,0 +1,89 @@
+//! The way to a group's coordinator, whichever core of this machine it is on.
+
+use super::Shard;
+use super::message::{Reply, Request};
+use super::publication::Owner;
+use crate::config::{BrokerConfig, limits};
+use crate::coordinator::group::{GroupAnswer, GroupConfig, GroupRequest, Groups};
+use crate::coordinator::{Host, HostSettings, partition_for};
+use crate::log::PartitionLog;
+use crate::types::{ErrorCode, LeaderEpoch, TopicPartitionId};
+use crate::wire::Str;
+use crate::wire::records::{Codec, Compression};
+use std::rc::Rc;
+
+/// The topic that has groups and their offsets.
+pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
+/// The host of this shard's group coordinators.
+pub fn host(config: &BrokerConfig) -> Rc<Host<Groups>> {
+    let group = &config.group;
+    let codec = u8::try_from(group.offsets_topic_compression_codec).ok().and_then(Codec::from_id);
+    let settings = HostSettings {
+        load_bytes: group.offsets_load_buffer_size.max(1) as usize,
+        compression: Compression::of(codec.unwrap_or(Codec::None)),
+        bytes_max: config.ringmill.memory_bytes / 16 * limits::COORDINATOR_MEMORY_SIXTEENTHS,
+    };
+    Host::new(GroupConfig::of(group), settings)
+}
+
+impl Shard {
+    /// The partition that a group's coordinator is on; `None` as long as there is no topic for them.
+    pub fn group_partition(&self, group: &str) -> Option<TopicPartitionId> {
+        let image = self.image();
+        let topic = image.topic_by_name(OFFSETS_TOPIC)?;
+        Some(TopicPartitionId { topic_id: topic.id, partition: partition_for(group, topic.partitions.len()) })
+    }
+
+    /// All partitions that have groups.
+    pub fn group_partitions(&self) -> Vec<TopicPartitionId> {
+        let image = self.image();
+        image.topic_by_name(OFFSETS_TOPIC).map(|topic| topic.partition_ids().collect()).unwrap_or_default()
+    }
+
+    /// Asks a group's coordinator.
+    pub async fn ask_group(self: &Rc<Self>, group: &str, request: GroupRequest) -> GroupAnswer {
+        match self.group_partition(group) {
+            Some(id) => self.ask_groups_of(id, request).await,
+            None => Err(ErrorCode::NotCoordinator),
+        }
+    }
+
+    /// Asks the coordinator of a partition's groups; where the partition moves meanwhile, again at its new core.
+    pub async fn ask_groups_of(self: &Rc<Self>, id: TopicPartitionId, request: GroupRequest) -> GroupAnswer {
+        loop {
+            let asked = self.owner_of(id);
+            let answer = match asked {
+                Owner::Here => self.groups.ask(id, request.clone()).await,
+                Owner::Shard(owner) => {
+                    let ask = Request::Groups { id, request: Box::new(request.clone()) };
+                    match self.calls.call(owner.0 as usize, ask).await {
+                        Reply::Groups(answer) => *answer,
+                        _ => unreachable!("Groups is answered by the coordinator"),
+                    }
+                }
+                Owner::Nobody => return Err(ErrorCode::NotCoordinator),
+            };
+            if answer != Err(ErrorCode::NotCoordinator) || self.is_stopping() || !self.is_elsewhere(id, asked) {
+                return answer;
+            }
+            self.moving.settled(id).await;
+        }
+    }
+
+    /// A partition's log is open here: its groups are coordinated here from now on.
+    pub(super) fn begin_coordinating(&self, topic: &str, log: &Rc<PartitionLog>, leader_epoch: LeaderEpoch) {
+        if topic == OFFSETS_TOPIC {
+            self.groups.take(log, leader_epoch);
+        }
+    }
+
+    /// Offsets of topics that are gone go too.
+    pub(super) async fn forget_offsets(self: &Rc<Self>, topics: Vec<Str>) {
+        for id in self.groups.partitions() {
+            if let Err(error) = self.groups.ask(id, GroupRequest::TopicsDeleted(topics.clone())).await {
+                tracing::warn!(partition = %id, %error, "offsets of deleted topics stay until they expire");
+            }
+        }
+    }
+}
