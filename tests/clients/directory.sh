@@ -18,6 +18,7 @@ kafka_writes() {
   at_kafka DirectoryDump "$work/kafka.1"
   # The dump is of something: an aborted record that only read_uncommitted shows, an open transaction, a trimmed start, a compacted gap.
   grep -q 'read_uncommitted trimmed-0 from 1234 to 3000' "$work/kafka.1"
+  grep -q "committed by readers: codecs-0 at 42 'here'" "$work/kafka.1"
   grep -q "configs BROKER '' .*log.retention.ms=691200000" "$work/kafka.1"
   local all committed
   all="$(sed -n '/^read_uncommitted transactions-0/,/^read_uncommitted transactions-1/p' "$work/kafka.1" | wc -l)"

@@ -5,4 +5,5 @@ port="$(free_port)"
 broker_start "$test_broker" "$work/broker" "$port" || exit 1
 counted kafka_java ProducerConsumerCases "127.0.0.1:$port"
 counted kafka_java AdminCases "127.0.0.1:$port"
+counted kafka_java GroupCases "127.0.0.1:$port"
 finish

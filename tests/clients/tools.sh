@@ -184,6 +184,25 @@ dump_log_checks_the_indexes() {
     ! echo "$output" | grep -iE 'mismatch|not found|exception|out of order|not match'
   done
 }
+groups_are_listed_described_reset_and_deleted() {
+  create grouped --partitions 2
+  seq 1 50 | tool kafka-console-producer --topic grouped
+  expect_equal "records read" 50 "$(tool kafka-console-consumer --topic grouped --group tools --from-beginning --max-messages 50 \
+    --command-property group.protocol=classic --timeout-ms 30000 2> /dev/null | wc -l)"
+  expect_contains list tools "$(tool kafka-consumer-groups --list)"
+  expect_contains groups "tools" "$(tool kafka-groups --list)"
+  local described
+  described="$(tool kafka-consumer-groups --describe --group tools)"
+  expect_equal "committed" 50 "$(echo "$described" | awk '$2 == "grouped" { sum += $4 } END { print sum }')"
+  expect_equal "lag" 0 "$(echo "$described" | awk '$2 == "grouped" { sum += $6 } END { print sum }')"
+  expect_contains state Empty "$(tool kafka-consumer-groups --describe --group tools --state)"
+  tool kafka-consumer-groups --group tools --topic grouped --reset-offsets --to-earliest --execute
+  described="$(tool kafka-consumer-groups --describe --group tools)"
+  expect_equal "lag after the reset" 50 "$(echo "$described" | awk '$2 == "grouped" { sum += $6 } END { print sum }')"
+  tool kafka-consumer-groups --group tools --topic grouped --delete-offsets
+  expect_contains deleted "successful" "$(tool kafka-consumer-groups --delete --group tools)"
+  refused "not found" tool kafka-consumer-groups --describe --group tools
+}
 rolled_topic() {
   create rolled --config segment.bytes=1048576
   kafka_tool kafka-producer-perf-test --topic rolled --num-records 30000 --record-size 150 --throughput -1 \
@@ -204,6 +223,7 @@ test_case "get-offsets" offsets_are_listed 250000
 test_case "log-dirs" log_dirs_are_described
 test_case "delete-records" records_are_deleted
 test_case "broker-api-versions" broker_api_versions
+test_case "consumer-groups and groups" groups_are_listed_described_reset_and_deleted
 test_case "a topic of small segments" rolled_topic
 broker_stop "$broker"
 test_case "dump-log reads the segments after a stop" dump_log_reads_the_segments

@@ -28,6 +28,7 @@ public final class Differential {
         DataQuestions.ask(differential);
         AdminQuestions.ask(differential);
         CompactionQuestions.ask(differential, differential.cases);
+        GroupQuestions.ask(differential);
         System.exit(differential.cases.status());
     }
 

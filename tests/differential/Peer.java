@@ -35,6 +35,8 @@ final class Peer {
     final Map<String, String> topicIds = new TreeMap<>();
     String producerId = "-1";
     String sessionId = "0";
+    /** Stands for "$member": a member of a group at this broker. */
+    String memberId = "";
     private final String host;
     private final int port;
     private Socket socket;
@@ -66,7 +68,7 @@ final class Peer {
     }
 
     private String fill(String request) {
-        String filled = request.replace("$producer", producerId).replace("$session", sessionId);
+        String filled = request.replace("$producer", producerId).replace("$session", sessionId).replace("$member", memberId);
         for (Map.Entry<String, String> topic : topicIds.entrySet()) {
             filled = filled.replace("$id:" + topic.getKey() + "'", topic.getValue() + "'");
         }

@@ -34,6 +34,8 @@ kafka_tool() {
     kafka-log-dirs) class=org.apache.kafka.tools.LogDirsCommand ;;
     kafka-broker-api-versions) class=org.apache.kafka.tools.BrokerApiVersionsCommand ;;
     kafka-dump-log) class=org.apache.kafka.tools.DumpLogSegments ;;
+    kafka-consumer-groups) class=org.apache.kafka.tools.consumer.group.ConsumerGroupCommand ;;
+    kafka-groups) class=org.apache.kafka.tools.GroupsCommand ;;
     kafka-storage) class=kafka.tools.StorageTool ;;
     *) echo "no class known for $1" >&2; return 2 ;;
   esac

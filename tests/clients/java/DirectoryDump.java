@@ -22,8 +22,8 @@ import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
- * Writes all that a client can see of a broker's data to a file: topics with ids and configurations, and each partition's offsets and
- * records, read uncommitted and read committed. Two brokers with the same data give the same file. Arguments: bootstrap, file.
+ * Writes all that a client can see of a broker's data to a file: topics with ids and configurations, a group's committed offsets, and each
+ * partition's offsets and records, read uncommitted and read committed. Two brokers with the same data give the same file. Arguments: bootstrap, file.
  */
 public final class DirectoryDump {
     public static void main(String[] arguments) throws Exception {
@@ -41,6 +41,10 @@ public final class DirectoryDump {
                     partitions.add(new TopicPartition(topic.name(), p.partition()));
                 });
             }
+            TreeSet<String> committed = new TreeSet<>();
+            admin.listConsumerGroupOffsets("readers").partitionsToOffsetAndMetadata().get()
+                .forEach((partition, offset) -> committed.add(partition + " at " + offset.offset() + " '" + offset.metadata() + "'"));
+            committed.forEach(one -> out.printf("committed by readers: %s%n", one));
             for (String isolation : List.of("read_uncommitted", "read_committed")) {
                 records(arguments[0], isolation, partitions, out);
             }

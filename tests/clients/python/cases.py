@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
 from kafka.errors import MessageSizeTooLargeError, TopicAlreadyExistsError
 
@@ -137,6 +137,67 @@ def admin_cluster():
     admin.close()
 
 
+def poll_until(clients, done, seconds=60):
+    """Polls all of them in turn until `done()`; the records that came, by client."""
+    deadline = time.monotonic() + seconds
+    came = {client: [] for client in clients}
+    while not done(came):
+        assert time.monotonic() < deadline, f"not done after {seconds} s"
+        for client in clients:
+            for records in client.poll(timeout_ms=200).values():
+                came[client].extend(record.value for record in records)
+    return came
+
+
+def group_consumer(group, topic, **settings):
+    client = consumer(group_id=group, auto_offset_reset="earliest", enable_auto_commit=False, session_timeout_ms=10000, **settings)
+    client.subscribe([topic])
+    return client
+
+
+def a_group_shares_a_topic_and_goes_on_where_it_was():
+    admin = KafkaAdminClient(bootstrap_servers=BOOTSTRAP)
+    admin.create_topics([NewTopic("python-group", 4, 1)])
+    client = producer()
+    for i in range(400):
+        client.send("python-group", value=b"%d" % i, partition=i % 4)
+    client.flush()
+    first, second = group_consumer("python-g", "python-group"), group_consumer("python-g", "python-group")
+    both = [first, second]
+    came = poll_until(both, lambda came: len(first.assignment()) == 2 and len(second.assignment()) == 2 and sum(map(len, came.values())) >= 400)
+    assert {value for values in came.values() for value in values} == {b"%d" % i for i in range(400)}
+    assert not first.assignment() & second.assignment()
+    first.commit()
+    second.commit()
+    first.close()
+    poll_until([second], lambda came: len(second.assignment()) == 4)
+    second.close()
+    for i in range(4):
+        client.send("python-group", value=b"more %d" % i, partition=i)
+    client.close()
+    third = group_consumer("python-g", "python-group")
+    came = poll_until([third], lambda came: len(came[third]) >= 4)
+    assert sorted(came[third]) == [b"more %d" % i for i in range(4)], came[third]
+    third.close()
+    admin.close()
+
+
+def offsets_are_committed_with_their_metadata():
+    partition = TopicPartition("python-group", 1)
+    client = consumer(group_id="python-offsets", enable_auto_commit=False)
+    client.assign([partition])
+    assert client.committed(partition) is None
+    client.commit({partition: OffsetAndMetadata(42, "a note", -1)})
+    assert client.committed(partition) == 42
+    client.close()
+    admin = KafkaAdminClient(bootstrap_servers=BOOTSTRAP)
+    assert "a note" in str(admin.list_group_offsets("python-offsets"))
+    assert "python-offsets" in str(admin.list_groups())
+    admin.delete_groups(["python-offsets"])
+    assert "python-offsets" not in str(admin.list_groups())
+    admin.close()
+
+
 CASES = [
     ("produces and consumes by assignment", produces_and_consumes),
     *[(f"codec {name}", lambda name=name: codec(name)) for name in ("gzip", "snappy", "lz4", "zstd")],
@@ -147,6 +208,8 @@ CASES = [
     ("a record above max.message.bytes is refused", too_large_is_refused),
     ("admin creates, grows, describes and deletes topics", admin_topics),
     ("admin describes cluster and log dirs", admin_cluster),
+    ("a group shares a topic and goes on where it was", a_group_shares_a_topic_and_goes_on_where_it_was),
+    ("offsets are committed with their metadata", offsets_are_committed_with_their_metadata),
 ]
 
 

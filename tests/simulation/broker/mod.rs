@@ -2,6 +2,7 @@
 //! again with other shard counts, and the network cuts connections.
 
 mod client;
+mod groups;
 mod moves;
 mod oracle;
 
