@@ -43,6 +43,7 @@ const PURE: &[&str] = &[
     "coordinator/key_hash.rs",
     "coordinator/machine.rs",
     "coordinator/timers.rs",
+    "coordinator/transaction",
     "kafka/cluster.rs",
     "kafka/snapshot.rs",
 ];

@@ -177,3 +177,11 @@ pub const COORDINATOR_BATCH_BYTES: usize = 512 << 10;
 /// The largest write of a coordinator, and so the largest assignment of a group: many times what clients of thousands of partitions need, less than
 /// the smallest sensible segment.
 pub const COORDINATOR_WRITE_BYTES_MAX: usize = 32 << 20;
+
+// ---- transactions --------------------------------------------------------------------------------------------------------
+
+/// Transactional ids of one partition of `__transaction_state`: each takes some hundred bytes until it expires, and anybody may make them up.
+pub const TRANSACTIONAL_IDS_PER_PARTITION_MAX: usize = 100_000;
+
+/// Partitions in one transaction: its record names all of them each time one is added, and must fit a batch.
+pub const PARTITIONS_PER_TRANSACTION_MAX: usize = 20_000;
