@@ -27,8 +27,8 @@ kafka_writes() {
   [ "$all" -gt $((committed + 30)) ] && [ "$committed" -gt 30 ]
 }
 ringmill_shows_the_same() {
-  grep "taking over Apache Kafka's data" "$ringmill_dir/log"
   at_ringmill DirectoryDump "$work/ringmill.1"
+  grep "taking over Apache Kafka's data" "$ringmill_dir/log"
   same "$work/kafka.1" "$work/ringmill.1"
 }
 ringmill_writes() {

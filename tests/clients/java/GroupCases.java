@@ -45,7 +45,7 @@ public final class GroupCases {
 
     private static KafkaConsumer<byte[], byte[]> member(String group, String... more) {
         List<String> settings = new ArrayList<>(List.of("group.id", group, "group.protocol", "classic", "auto.offset.reset", "earliest",
-            "enable.auto.commit", "false", "session.timeout.ms", "10000", "heartbeat.interval.ms", "500"));
+            "enable.auto.commit", "false", "session.timeout.ms", "30000", "heartbeat.interval.ms", "500"));
         settings.addAll(Arrays.asList(more));
         return Clients.consumer(bootstrap, settings.toArray(new String[0]));
     }

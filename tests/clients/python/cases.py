@@ -150,7 +150,7 @@ def poll_until(clients, done, seconds=60):
 
 
 def group_consumer(group, topic, **settings):
-    client = consumer(group_id=group, auto_offset_reset="earliest", enable_auto_commit=False, session_timeout_ms=10000, **settings)
+    client = consumer(group_id=group, auto_offset_reset="earliest", enable_auto_commit=False, session_timeout_ms=30000, **settings)
     client.subscribe([topic])
     return client
 
