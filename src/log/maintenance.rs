@@ -15,6 +15,8 @@ use std::time::Duration;
 const FLUSHES_AT_ONCE: u64 = 4;
 /// What it takes to write a small tail out, in bytes of a journal: its block, its inode's and its directory's, and a share of a sync.
 const SMALL_TAIL_COST: u64 = 16 << 10;
+/// How often they would be written out, at least, for a longer journal to be worth its zeros: from 128 tails on, with files of 8 MiB.
+const TIMES_WRITTEN_OUT: u64 = 4;
 /// How often it is looked whether the journal should grow further.
 const GROWTH_LOOK_INTERVAL: Duration = Duration::from_millis(20);
 const SPACE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -97,11 +99,11 @@ async fn checkpoint_journal(store: Weak<LogStore>, dir: Rc<LogDir>) {
     }
 }
 
-/// Writing these out costs more than another file of the journal: a block, the file's metadata and its share of a sync each, for little data.
+/// Writing these out a few times costs more than another file of the journal once: a block, the file's metadata and its share of a sync each, for little data.
 fn are_many_and_small(dir: &LogDir, logs: &[Rc<PartitionLog>]) -> bool {
     let bytes: u64 = logs.iter().map(|log| log.unwritten_bytes()).sum();
     let count = logs.len() as u64;
-    count * SMALL_TAIL_COST > dir.config.journal_file_bytes && bytes < count * SMALL_TAIL_COST
+    count * SMALL_TAIL_COST * TIMES_WRITTEN_OUT > dir.config.journal_file_bytes && bytes < count * SMALL_TAIL_COST
 }
 
 /// Brings everything that these have into durable segments.
