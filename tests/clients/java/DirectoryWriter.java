@@ -24,7 +24,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * Writes what a data directory may hold. Arguments: bootstrap, and one of
  *   everything   on Apache Kafka: all codecs, headers, transactions committed, aborted and left open, compaction, configurations,
  *                a log start that moved, topics altered and deleted, offsets committed
- *   records      on either broker: the same topics, and records in all codecs
+ *   records      on either broker: the same topics, records in all codecs, offsets committed
  *   more NAME    on either broker: records to what is there, a new topic NAME, a configuration
  */
 public final class DirectoryWriter {
@@ -88,6 +88,7 @@ public final class DirectoryWriter {
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
             topics(admin);
             codecs();
+            commits();
         }
     }
 
