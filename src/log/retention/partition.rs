@@ -59,6 +59,11 @@ impl PartitionLog {
         if below.is_empty() {
             return Ok(());
         }
+        if below.len() == closed.len() {
+            // The active segment may have nothing but a tail yet, and a crash may undo some of the renames: without a file behind them, those
+            // segments would be all there is, and short of what was acknowledged.
+            self.make_active_file(&lock).await?;
+        }
         self.remove_segments(&lock, &below).await
     }
 
