@@ -24,6 +24,7 @@ public final class CompactionTransactions {
     private static final String TOPIC = "transactions";
     private static final int PARTITIONS = 3;
     private static final int ROUNDS = 30;
+    private static final int SEGMENT_MS = 1000;
 
     public static void main(String[] arguments) throws Exception {
         if (arguments[0].equals("write")) {
@@ -37,7 +38,7 @@ public final class CompactionTransactions {
 
     private static void write(String kafka) throws Exception {
         try (Admin admin = Clients.admin(kafka)) {
-            Map<String, String> configs = Map.of("cleanup.policy", "compact", "segment.ms", "1000", "min.cleanable.dirty.ratio", "0.01",
+            Map<String, String> configs = Map.of("cleanup.policy", "compact", "segment.ms", Integer.toString(SEGMENT_MS), "min.cleanable.dirty.ratio", "0.01",
                 "message.timestamp.before.max.ms", "9223372036854775807", "delete.retention.ms", "100", "file.delete.delay.ms", "100");
             admin.createTopics(List.of(new NewTopic(TOPIC, PARTITIONS, (short) 1).configs(configs))).all().get();
         }
@@ -48,6 +49,9 @@ public final class CompactionTransactions {
             producers.get(i).initTransactions();
         }
         for (int round = 0; round < ROUNDS; round++) {
+            if (round % 10 == 0 && round > 0) {
+                rollAtTheNextMarker();
+            }
             long timestamp = 1_700_000_000_000L + round / 3 * 10_000L;
             for (KafkaProducer<byte[], byte[]> producer : producers) {
                 producer.beginTransaction();
@@ -65,6 +69,14 @@ public final class CompactionTransactions {
                 }
             }
         }
+        rollAtTheNextMarker();
+        for (KafkaProducer<byte[], byte[]> producer : producers) {
+            producer.beginTransaction();
+            for (int partition = 0; partition < PARTITIONS; partition++) {
+                producer.send(new ProducerRecord<>(TOPIC, partition, 1_700_001_000_000L, Clients.bytes("late"), Clients.bytes("1"))).get();
+            }
+            producer.commitTransaction();
+        }
         try (KafkaProducer<byte[], byte[]> plain = Clients.producer(kafka)) {
             for (int partition = 0; partition < PARTITIONS; partition++) {
                 plain.send(new ProducerRecord<>(TOPIC, partition, 1_700_001_000_000L, Clients.bytes("last"), Clients.bytes("1"))).get();
@@ -73,8 +85,13 @@ public final class CompactionTransactions {
         producers.forEach(KafkaProducer::close);
     }
 
+    /** Markers bear the coordinator's clock: the first one that is this much younger than its segment's first starts a new segment, and what lies before can be compacted. */
+    private static void rollAtTheNextMarker() throws InterruptedException {
+        Thread.sleep(SEGMENT_MS + 200);
+    }
+
     private static void compare(String kafka, String ringmill) throws Exception {
-        int uncompacted = ROUNDS * 12 + PARTITIONS;
+        int uncompacted = ROUNDS * 12 + 4 * PARTITIONS;
         long until = System.nanoTime() + Duration.ofSeconds(60).toNanos();
         Map<String, List<String>> ofKafka;
         Map<String, List<String>> ofRingmill;
