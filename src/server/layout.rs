@@ -9,8 +9,9 @@ pub struct Layout {
     pub controller: Option<usize>,
 }
 
-/// From this many CPUs on the controller has one of its own.
-const CPUS_FOR_CONTROLLER: usize = 4;
+/// From this many CPUs on the controller has one of its own, and shards are pinned. With fewer, whatever else runs on the machine needs a CPU
+/// that a shard is bound to, and the kernel places all of them better than we: docs/decisions/0017-pinning.md.
+const CPUS_TO_PIN: usize = 4;
 
 /// The layout for the CPUs this process may use.
 pub fn of_this_process(shards: Option<u16>) -> Layout {
@@ -20,11 +21,11 @@ pub fn of_this_process(shards: Option<u16>) -> Layout {
 /// `shards`: as many as configured, or one for each CPU less the controller's. More shards than CPUs are not pinned.
 fn of(cpus: &[usize], shards: Option<u16>) -> Layout {
     let (controller, cpus) = match cpus {
-        [rest @ .., last] if cpus.len() >= CPUS_FOR_CONTROLLER => (Some(*last), rest),
+        [rest @ .., last] if cpus.len() >= CPUS_TO_PIN => (Some(*last), rest),
         _ => (None, cpus),
     };
     let count = shards.map_or(cpus.len(), usize::from).max(1);
-    let pinned = count <= cpus.len();
+    let pinned = controller.is_some() && count <= cpus.len();
     Layout { shards: (0..count).map(|shard| pinned.then(|| cpus[shard])).collect(), controller }
 }
 
@@ -33,8 +34,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_cpus_are_shared_with_the_controller() {
-        assert_eq!(of(&[0, 1], None), Layout { shards: vec![Some(0), Some(1)], controller: None });
+    fn two_cpus_are_shared_by_all() {
+        assert_eq!(of(&[0, 1], None), Layout { shards: vec![None, None], controller: None });
     }
 
     #[test]
@@ -44,6 +45,6 @@ mod tests {
 
     #[test]
     fn more_shards_than_cpus_float() {
-        assert_eq!(of(&[0], Some(3)), Layout { shards: vec![None, None, None], controller: None });
+        assert_eq!(of(&[0, 1, 2, 3], Some(4)), Layout { shards: vec![None; 4], controller: Some(3) });
     }
 }
