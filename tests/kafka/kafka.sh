@@ -50,6 +50,7 @@ kafka_start() {
 }
 
 # kafka_format DIR PORT [key=value]...: configuration, and storage if there is none yet.
+# The id has no dash: one at its start would be taken for an option, in one of 64 runs.
 kafka_format() {
   local dir="$1" port="$2"
   shift 2
@@ -63,7 +64,7 @@ kafka_format() {
     [ $# -eq 0 ] || printf '%s\n' "$@"
   } > "$dir/server.properties"
   if [ ! -f "$dir/data/meta.properties" ]; then
-    kafka_tool kafka-storage format -t "$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c1-22)" \
+    kafka_tool kafka-storage format -t "$(head -c 16 /dev/urandom | base64 | tr '+/' 'xy' | cut -c1-22)" \
       -c "$dir/server.properties" > "$dir/format.log" 2>&1 || { cat "$dir/format.log"; return 1; }
   fi
 }
