@@ -40,7 +40,7 @@ mod space;
 mod store;
 mod tasks;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod unlinks;
 mod write_out;
 

@@ -8,6 +8,8 @@
 mod hosted;
 mod load;
 mod outbox;
+#[cfg(test)]
+mod tests;
 
 use super::machine::{Answer, StateMachine};
 use crate::log::{LogStore, PartitionLog};
