@@ -9,6 +9,7 @@
 
 mod client;
 mod comparison;
+mod groups;
 mod load;
 mod machine;
 mod presets;
@@ -40,6 +41,9 @@ enum Command {
     Compare(comparison::Arguments),
     /// The machine's own limits: loopback, durable device writes, CRC, memcpy, an empty round trip. About 20 s.
     Machine(machine::Arguments),
+    /// Groups of consumers: memory, heartbeats, commits and rebalances with thousands of members.
+    #[command(args_override_self = true)]
+    Groups(groups::Arguments),
     /// A client that is not ours as load, against any broker: kafka-producer-perf-test or librdkafka.
     #[command(args_override_self = true)]
     Stock {
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Command::Load(load) => run(&load),
         Command::Compare(arguments) => comparison::run(arguments),
         Command::Machine(arguments) => machine::run(&arguments),
+        Command::Groups(arguments) => groups::run(&arguments),
         Command::Stock { client, load } => comparison::run_stock(client, &load).map(|metrics| metrics.print()),
     };
     match done {

@@ -31,7 +31,7 @@ impl Metrics {
     }
 
     /// p50 to p99.99 and the maximum, in ms, if there are any.
-    fn quantiles(&mut self, prefix: &str, latencies: &Histogram<u64>) {
+    pub fn quantiles(&mut self, prefix: &str, latencies: &Histogram<u64>) {
         for (name, quantile) in QUANTILES.iter().filter(|_| !latencies.is_empty()) {
             self.add(format!("{prefix}{name}_ms"), latencies.value_at_quantile(*quantile) as f64 / 1000.0);
         }
