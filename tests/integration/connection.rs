@@ -36,6 +36,20 @@ impl Connection {
         self.receive::<R>(version, correlation_id)
     }
 
+    /// The same, where the peer may die meanwhile: `None` if it did.
+    pub fn try_call<R: Request>(&mut self, version: i16, request: &R) -> Option<R::Response> {
+        self.correlation_id += 1;
+        self.stream.write_all(&frame(version, self.correlation_id, request)).ok()?;
+        let mut size = [0; 4];
+        self.stream.read_exact(&mut size).ok()?;
+        let mut body = vec![0; i32::from_be_bytes(size) as usize];
+        self.stream.read_exact(&mut body).ok()?;
+        let mut body = Bytes::from(body);
+        let header = ResponseHeader::decode(&mut body, R::Response::header_version(version)).expect("response header");
+        assert_eq!(header.correlation_id, self.correlation_id);
+        Some(R::Response::decode(&mut body, version).expect("response body"))
+    }
+
     /// Sends a request; its correlation id.
     pub fn send<R: Request>(&mut self, version: i16, request: &R) -> i32 {
         self.correlation_id += 1;

@@ -6,11 +6,14 @@ kafka_version="$(sed -n 's:.*<kafka.version>\(.*\)</kafka.version>.*:\1:p' "$kaf
 tests_cache="${XDG_CACHE_HOME:-$HOME/.cache}/ringmill-tests"
 kafka_jars="$tests_cache/kafka-$kafka_version"
 
+# The jars of this pom.xml are there.
+kafka_is_fetched() { cmp -s "$kafka_home/pom.xml" "$kafka_jars/.complete"; }
+
 kafka_fetch() {
-  [ -f "$kafka_jars/.complete" ] && return
+  kafka_is_fetched && return
   mkdir -p "$kafka_jars"
   mvn -q -B -f "$kafka_home/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$kafka_jars"
-  touch "$kafka_jars/.complete"
+  cp "$kafka_home/pom.xml" "$kafka_jars/.complete"
 }
 
 # kafka_java CLASS ARG...: a class of Kafka's, or of tests/clients/java once they are compiled.

@@ -8,7 +8,10 @@ use crate::batch::{Batch, PRODUCE, produce_request};
 use crate::broker::{Broker, PATIENCE, answers, free_address, serve, unique};
 use crate::connection::Connection;
 
+use super::groups::{await_coordinator, commit, fetch};
+
 const KAFKA_STORAGE_ERROR: i16 = 56;
+const NOT_COORDINATOR: i16 = 16;
 
 struct OnSmallDisk {
     child: Child,
@@ -30,12 +33,12 @@ fn namespaces_are_allowed() -> bool {
 }
 
 /// A broker whose data directory holds this many MiB.
-fn start_on_small_disk(mebibytes: u32) -> (OnSmallDisk, Broker) {
+fn start_on_small_disk(mebibytes: u32, settings: &[&str]) -> (OnSmallDisk, Broker) {
     let home = tempfile::tempdir().expect("a directory");
     let (address, admin) = (free_address(), free_address());
     let data = home.path().join("data");
     std::fs::create_dir(&data).expect("create");
-    let broker = serve(address, admin, &data, &[]);
+    let broker = serve(address, admin, &data, settings);
     let mount = format!("mount -t tmpfs -o size={mebibytes}m none '{}' && exec \"$0\" \"$@\"", data.display());
     let mut command = Command::new("unshare");
     command.args(["-rm", "sh", "-c", &mount]).arg(broker.get_program()).args(broker.get_args());
@@ -63,7 +66,7 @@ fn a_full_disk_refuses_produce_and_nothing_else() {
         eprintln!("no disk_full test: this machine forbids mount namespaces");
         return;
     }
-    let (_process, broker) = start_on_small_disk(200);
+    let (_process, broker) = start_on_small_disk(200, &[]);
     let mut connection = Connection::to(&broker);
     let (filled, other) = (unique("filled"), unique("other"));
     connection.create_topic(&filled, &[]);
@@ -100,4 +103,53 @@ fn a_full_disk_refuses_produce_and_nothing_else() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     assert_eq!(other_client.values(&other, 0), vec!["kept", "again"]);
+}
+
+/// Produces megabytes until the disk takes no more.
+fn fill(connection: &mut Connection, topic: &str) {
+    let megabyte = vec![7; 1_000_000];
+    for _ in 0..300 {
+        if connection.produce(topic, 0, Batch::of(&[&megabyte]).build()).error_code == KAFKA_STORAGE_ERROR {
+            return;
+        }
+    }
+    panic!("300 MB went to a smaller disk");
+}
+
+#[test]
+fn a_full_disk_refuses_commits_as_kafka_does_and_takes_them_again_by_itself() {
+    if !namespaces_are_allowed() {
+        eprintln!("no disk_full test: this machine forbids mount namespaces");
+        return;
+    }
+    // One shard: another one's share of the last megabyte would be enough for thousands of commits.
+    let (_process, broker) = start_on_small_disk(200, &["ringmill.shards=1"]);
+    let mut connection = Connection::to(&broker);
+    let (filled, other, group) = (unique("filled"), unique("other"), unique("group"));
+    connection.create_topic(&filled, &[]);
+    connection.create_topic(&other, &[]);
+    await_coordinator(&mut connection, &group);
+    let mut committed = 0;
+    let refusal = loop {
+        match commit(&mut connection, &group, &other, committed + 1) {
+            0 => committed += 1,
+            refusal => break refusal,
+        }
+        // What little the writing of tails gave back may be taken by a commit or two.
+        fill(&mut connection, &filled);
+    };
+    // Kafka's word for a coordinator's log that takes nothing: clients ask who coordinates, and try again.
+    assert_eq!(refusal, NOT_COORDINATOR);
+    assert!(committed > 0);
+    assert_eq!(fetch(&mut connection, &group, &other), Ok(committed), "nothing was half done, and everything else goes on");
+    let request = kafka_protocol::messages::DeleteTopicsRequest::default()
+        .with_topic_names(vec![crate::connection::topic(&filled)])
+        .with_timeout_ms(30_000);
+    assert_eq!(connection.call(5, &request).responses[0].error_code, 0);
+    let began = std::time::Instant::now();
+    while commit(&mut connection, &group, &other, 1_000) != 0 {
+        assert!(began.elapsed() < PATIENCE, "commits are not taken after topics were deleted");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(fetch(&mut connection, &group, &other), Ok(1_000));
 }
