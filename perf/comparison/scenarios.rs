@@ -82,8 +82,8 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
     load(
         "consume-16",
-        "catch-up consume of 1 GiB, warm, 16 partitions, 4 connections",
-        "--partitions 16 --producers 0 --consumers 4 --from start --fill-mib 1024 --record-bytes 1024 --topic-config flush.messages=9223372036854775807",
+        "catch-up consume of 1 GiB, warm, 16 partitions, 4 connections on 2 threads",
+        "--partitions 16 --producers 0 --consumers 4 --threads 2 --from start --fill-mib 1024 --record-bytes 1024 --topic-config flush.messages=9223372036854775807",
         "Kafka's rate or more; within 1.2 of a bare sendfile loop",
     ),
     load(
@@ -94,8 +94,8 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
     load(
         "consume-after-16",
-        "the same once, directly after producing it, nothing read before, 16 partitions, 4 connections",
-        "--partitions 16 --producers 0 --consumers 4 --from start --once --fill-mib 1024 --record-bytes 1024 --warmup-seconds 0 --seconds 120",
+        "the same once, directly after producing it, nothing read before, 16 partitions, 4 connections on 2 threads",
+        "--partitions 16 --producers 0 --consumers 4 --threads 2 --from start --once --fill-mib 1024 --record-bytes 1024 --warmup-seconds 0 --seconds 120",
         "Kafka's rate or more; within 1.2 of a bare sendfile loop",
     ),
     load(
