@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 /// Overflow area of receives: what a connection's own buffer had no room for. One a core, so idle connections need no buffer.
 const SCRATCH_BYTES: usize = 64 << 10;
@@ -24,6 +25,7 @@ pub struct Core {
     wakes: Arc<WakeList>,
     pub scratch: RefCell<Box<[u8]>>,
     pub cold_reads: cold_read::Gate,
+    busy: Cell<Duration>,
 }
 
 impl Core {
@@ -61,6 +63,7 @@ pub fn enter() {
         random: Cell::new(syscall::system_random()),
         scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
         cold_reads: cold_read::Gate::default(),
+        busy: Cell::default(),
     });
     CORE.set(Some(Rc::clone(&core)));
     set_backend(Some(Backend::Uring));
@@ -149,6 +152,9 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
     pool::run(work).await
 }
 
-pub fn busy_time() -> std::time::Duration {
-    glommio::executor().executor_stats().executor_runtime()
+pub fn busy_time() -> Duration {
+    // glommio starts its count anew each time it is asked.
+    let core = core();
+    core.busy.set(core.busy.get() + glommio::executor().executor_stats().executor_runtime());
+    core.busy.get()
 }

@@ -1,6 +1,6 @@
 use crate::rt::sync::oneshot;
 use crate::rt::uring::start::{run, run_here};
-use crate::rt::{CoreSpec, Queue, blocking, random_u64, spawn};
+use crate::rt::{CoreSpec, Queue, blocking, busy_time, now, random_u64, spawn, yield_now};
 use std::sync::mpsc;
 
 #[test]
@@ -68,4 +68,22 @@ fn a_core_for_a_cpu_that_is_not_there_starts_none() {
     ];
     let Err(error) = run(cores) else { panic!("started on CPU 100000") };
     assert!(error.to_string().starts_with("shard-1 cannot run on CPU 100000"), "{error}");
+}
+
+#[test]
+fn the_time_a_core_worked_only_grows() {
+    run_here(async {
+        let mut seen = Vec::new();
+        for _ in 0..5 {
+            let until = now() + std::time::Duration::from_millis(2);
+            while now() < until {
+                std::hint::spin_loop();
+            }
+            yield_now().await;
+            seen.push(busy_time());
+        }
+        assert!(seen.is_sorted(), "{seen:?}");
+        // All of them together, not what was worked since the last look.
+        assert!(seen[4] >= seen[0] + std::time::Duration::from_millis(6), "{seen:?}");
+    });
 }
