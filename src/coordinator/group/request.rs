@@ -45,7 +45,7 @@ impl JoinAsk {
     /// Memory that the member would take, about.
     pub fn bytes(&self) -> u64 {
         let protocols: usize = self.request.protocols.iter().map(|offered| offered.name.len() + offered.metadata.len() + 64).sum();
-        (512 + self.client_id.len() + protocols) as u64
+        (1024 + self.client_id.len() + protocols) as u64
     }
 }
 
