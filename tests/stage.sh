@@ -3,6 +3,7 @@
 # TEST_BROKER=ringmill (default) or kafka: the same cases run against both, so that a case is known to be right by
 # passing against Apache Kafka. A stage ends only processes that it started, by their id.
 set -uo pipefail
+export LC_ALL=C.UTF-8
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 . "$root/tests/kafka/kafka.sh"
 export JAVA_CLASSES="$root/target/test-java"
@@ -19,7 +20,7 @@ close_stage() {
 }
 trap close_stage EXIT
 
-# A port that nothing listens on, below the range from which the kernel takes ports for outgoing connections.
+# A port that nothing listens on and no earlier call has given, below the range from which the kernel takes ports for outgoing connections.
 # Kafka's controller and Ringmill's admin listener take the one above it.
 free_port() {
   local port
@@ -27,7 +28,8 @@ free_port() {
     port=$((20000 + (RANDOM * 32768 + RANDOM) % 6000 * 2))
     (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null && continue
     (exec 3<> "/dev/tcp/127.0.0.1/$((port + 1))") 2> /dev/null && continue
-    echo "$port"
+    grep -qxs "$port" "$work/ports" && continue
+    echo "$port" | tee -a "$work/ports"
     return
   done
 }
@@ -50,7 +52,7 @@ broker_start() {
   local tries=0 pid
   pid="$(cat "$dir/pid")"
   until (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do
-    if [ $((tries += 1)) -gt 600 ] || ! kill -0 "$pid" 2> /dev/null; then
+    if [ $((tries += 1)) -gt 3000 ] || ! kill -0 "$pid" 2> /dev/null; then
       echo "the $kind broker does not answer on port $port; the end of its output:"
       tail -30 "$dir/log"
       return 1

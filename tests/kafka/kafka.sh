@@ -12,7 +12,12 @@ kafka_is_fetched() { cmp -s "$kafka_home/pom.xml" "$kafka_jars/.complete"; }
 kafka_fetch() {
   kafka_is_fetched && return
   mkdir -p "$kafka_jars"
-  mvn -q -B -f "$kafka_home/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$kafka_jars"
+  # A repository that fails once is asked again.
+  local tries=0
+  until mvn -q -B -f "$kafka_home/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$kafka_jars"; do
+    [ $((tries += 1)) -lt 4 ] || return 1
+    sleep 10
+  done
   cp "$kafka_home/pom.xml" "$kafka_jars/.complete"
 }
 
