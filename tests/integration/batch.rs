@@ -113,7 +113,7 @@ pub fn put_varint(to: &mut Vec<u8>, value: i64) {
 pub fn produce_request(to: &str, partition: i32, acks: i16, records: Option<Bytes>) -> ProduceRequest {
     let data = PartitionProduceData::default().with_index(partition).with_records(records);
     let topic = TopicProduceData::default().with_name(topic(to)).with_partition_data(vec![data]);
-    ProduceRequest::default().with_acks(acks).with_timeout_ms(30_000).with_topic_data(vec![topic])
+    ProduceRequest::default().with_acks(acks).with_timeout_ms(crate::broker::PATIENCE_MS).with_topic_data(vec![topic])
 }
 
 pub fn fetch_request(from: &str, partition: i32, offset: i64, max_bytes: i32) -> FetchRequest {

@@ -14,6 +14,11 @@ use tempfile::TempDir;
 
 /// How long anything may take that is not measured: far beyond what a loaded machine needs.
 pub const PATIENCE: Duration = Duration::from_secs(240);
+/// The same for a request that says how long its sender waits.
+pub const PATIENCE_MS: i32 = 240_000;
+/// How often a broker is given other ports when somebody took those that were free a moment ago.
+const OTHER_PORTS: usize = 10;
+const PORT_TAKEN: &str = "Address already in use";
 
 pub struct Broker {
     address: SocketAddr,
@@ -46,7 +51,15 @@ impl Broker {
         let home = tempfile::tempdir().expect("a directory for the broker");
         let settings = settings.iter().map(|setting| setting.to_string()).collect();
         let mut broker = Broker { address, process: Some(Process { child: None, home, settings, admin }) };
-        broker.start_again();
+        for _ in 0..OTHER_PORTS {
+            let logged = broker.spawn();
+            if broker.comes_to_answer(logged) {
+                break;
+            }
+            broker.address = free_address();
+            broker.process_mut().admin = free_address();
+        }
+        assert!(broker.process().child.is_some(), "no free ports\n{}", broker.log());
         broker
     }
 
@@ -119,22 +132,43 @@ impl Broker {
 
     /// Starts on the same directory and ports, and waits until it answers.
     pub fn start_again(&mut self) {
-        let address = self.address;
+        let began = Instant::now();
+        loop {
+            let logged = self.spawn();
+            if self.comes_to_answer(logged) {
+                return;
+            }
+            // An outgoing connection of somebody else may have the port for a while.
+            assert!(began.elapsed() < PATIENCE, "a port stays taken\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Bytes of the log of earlier lives.
+    fn spawn(&mut self) -> usize {
+        let (address, logged) = (self.address, self.log().len());
         let process = self.process_mut();
         assert!(process.child.is_none(), "the broker runs already");
         let settings: Vec<&str> = process.settings.iter().map(String::as_str).collect();
         let mut command = serve(address, process.admin, &process.home.path().join("data"), &settings);
         let log = fs::File::options().create(true).append(true).open(process.home.path().join("log")).expect("log");
         process.child = Some(command.stderr(log).spawn().expect("start ringmill"));
-        self.wait_until_it_answers();
+        logged
     }
 
-    fn wait_until_it_answers(&mut self) {
+    /// Waits for its first answer; false when it ended because somebody else has its port.
+    fn comes_to_answer(&mut self, logged: usize) -> bool {
         let began = Instant::now();
-        let address = self.address;
-        while !answers(address) {
-            let ended = self.process_mut().child.as_mut().expect("started").try_wait().expect("try_wait");
-            assert!(ended.is_none(), "the broker ended at start: {ended:?}\n{}", self.log());
+        loop {
+            // Before it is asked: on a port that it could not get somebody else may answer.
+            if let Some(status) = self.process_mut().child.as_mut().expect("started").try_wait().expect("try_wait") {
+                self.process_mut().child = None;
+                assert!(self.log()[logged..].contains(PORT_TAKEN), "the broker ended at start: {status:?}\n{}", self.log());
+                return false;
+            }
+            if answers(self.address) {
+                return true;
+            }
             assert!(began.elapsed() < PATIENCE, "the broker does not answer\n{}", self.log());
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -194,6 +228,8 @@ pub fn serve(address: SocketAddr, admin: SocketAddr, data_dir: &Path, settings: 
     unsafe {
         command.pre_exec(|| {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            // Memory is counted in small pages, however this machine has its large ones configured.
+            libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0);
             Ok(())
         })
     };

@@ -138,7 +138,7 @@ impl Connection {
             .with_num_partitions(partitions)
             .with_replication_factor(1)
             .with_configs(configs.iter().map(config).collect());
-        let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(30_000);
+        let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(crate::broker::PATIENCE_MS);
         let response = self.call(7, &request);
         assert_eq!(response.topics[0].error_code, 0, "{:?}", response.topics[0].error_message);
         for partition in 0..partitions {

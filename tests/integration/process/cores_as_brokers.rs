@@ -206,19 +206,24 @@ fn who_names_a_core_means_its_machine() {
         let broker_ids = brokers.iter().map(|id| BrokerId(*id)).collect();
         let assignment = CreatableReplicaAssignment::default().with_partition_index(0).with_broker_ids(broker_ids);
         let topic = CreatableTopic::default().with_name(topic(name)).with_num_partitions(-1).with_replication_factor(-1);
-        CreateTopicsRequest::default().with_topics(vec![topic.with_assignments(vec![assignment])]).with_timeout_ms(30_000)
+        CreateTopicsRequest::default()
+            .with_topics(vec![topic.with_assignments(vec![assignment])])
+            .with_timeout_ms(crate::broker::PATIENCE_MS)
     };
     let mut create = |request: &CreateTopicsRequest| connection.call(7, request).topics[0].error_code;
     assert_eq!(create(&assigned(&name.replace("admin", "assigned"), &[1_000_001])), 0);
     assert_eq!(create(&assigned(&name.replace("admin", "twice"), &[1, 1_000_001])), INVALID_REPLICA_ASSIGNMENT, "one machine");
     assert_eq!(create(&assigned(&name.replace("admin", "absent"), &[2_000_001])), INVALID_REPLICA_ASSIGNMENT, "there are two cores");
     let topic_of_two = CreatableTopic::default().with_name(topic(&name.replace("admin", "two"))).with_num_partitions(1);
-    let request = CreateTopicsRequest::default().with_topics(vec![topic_of_two.with_replication_factor(2)]).with_timeout_ms(30_000);
+    let request = CreateTopicsRequest::default()
+        .with_topics(vec![topic_of_two.with_replication_factor(2)])
+        .with_timeout_ms(crate::broker::PATIENCE_MS);
     assert_eq!(create(&request), INVALID_REPLICATION_FACTOR, "the replication factor counts machines");
 
     let grown = CreatePartitionsTopic::default().with_name(topic(&name)).with_count(PARTITIONS as i32 + 1);
     let grown = grown.with_assignments(Some(vec![CreatePartitionsAssignment::default().with_broker_ids(vec![BrokerId(1_000_001)])]));
-    let answer = connection.call(3, &CreatePartitionsRequest::default().with_topics(vec![grown]).with_timeout_ms(30_000));
+    let answer =
+        connection.call(3, &CreatePartitionsRequest::default().with_topics(vec![grown]).with_timeout_ms(crate::broker::PATIENCE_MS));
     assert_eq!(answer.results[0].error_code, 0, "{:?}", answer.results[0].error_message);
 
     let retention = AlterableConfig::default().with_name(text("log.retention.ms")).with_value(Some(text("3600000")));

@@ -131,10 +131,12 @@ fn without_the_disk_of_the_metadata_the_process_ends_and_says_why() {
     let mut connection = Connection::to(&disks.broker());
     connection.create_partitioned_topic(&orders, PARTITIONS, &[]);
     let values = append_everywhere(&mut connection, &orders);
-    disks.fail(0);
     let first = disks.dir(0).display().to_string();
     let there = log_dirs(&mut connection, &orders)[&first].1[0];
-    connection.send(crate::batch::PRODUCE, &crate::batch::produce_request(&orders, there, -1, Some(Batch::of(&[b"lost"]).build())));
+    let lost = crate::batch::produce_request(&orders, there, -1, Some(Batch::of(&[b"lost"]).build()));
+    disks.fail(0);
+    // Something of the broker's own may have found out before.
+    connection.try_write(&crate::connection::frame(crate::batch::PRODUCE, 1_000, &lost));
     let status = disks.wait(true);
     assert_eq!(status.code(), Some(1), "{status}");
     assert!(disks.log().contains(&format!("the log directory {first}, which has the metadata, has failed")), "{}", disks.log());
@@ -171,7 +173,7 @@ fn a_full_disk_keeps_room_for_what_it_took_even_through_a_kill() {
     assert!(connection.values(&filled, 0).len() >= acknowledged, "everything acknowledged is served");
     // A start gives back what segments had ahead of their data.
     fill(&mut connection, &filled);
-    let request = DeleteTopicsRequest::default().with_topic_names(vec![topic(&filled)]).with_timeout_ms(30_000);
+    let request = DeleteTopicsRequest::default().with_topic_names(vec![topic(&filled)]).with_timeout_ms(crate::broker::PATIENCE_MS);
     assert_eq!(connection.call(5, &request).responses[0].error_code, 0);
     let began = std::time::Instant::now();
     while connection.produce(&other, 0, Batch::of(&[b"again"]).build()).error_code != 0 {

@@ -95,7 +95,7 @@ fn a_full_disk_refuses_produce_and_nothing_else() {
     // Deleting makes room, and produce goes on by itself.
     let request = kafka_protocol::messages::DeleteTopicsRequest::default()
         .with_topic_names(vec![crate::connection::topic(&filled)])
-        .with_timeout_ms(30_000);
+        .with_timeout_ms(crate::broker::PATIENCE_MS);
     assert_eq!(other_client.call(5, &request).responses[0].error_code, 0);
     let began = std::time::Instant::now();
     while other_client.produce(&other, 0, Batch::of(&[b"again"]).build()).error_code != 0 {

@@ -109,7 +109,7 @@ fn deleted_topics_stay_deleted() {
     connection.append(&topic, &Batch::of(&[b"gone"]));
     let request = kafka_protocol::messages::DeleteTopicsRequest::default()
         .with_topic_names(vec![crate::connection::topic(&topic)])
-        .with_timeout_ms(30_000);
+        .with_timeout_ms(crate::broker::PATIENCE_MS);
     assert_eq!(connection.call(5, &request).responses[0].error_code, 0);
     broker.kill();
     broker.start_again();

@@ -19,7 +19,7 @@ fn value(round: i32, partition: i32) -> String {
 /// The answer comes when all shards know the topic: nothing is waited for.
 fn create(connection: &mut Connection, name: &str) {
     let wanted = CreatableTopic::default().with_name(topic(name)).with_num_partitions(PARTITIONS).with_replication_factor(1);
-    let request = CreateTopicsRequest::default().with_topics(vec![wanted]).with_timeout_ms(30_000);
+    let request = CreateTopicsRequest::default().with_topics(vec![wanted]).with_timeout_ms(crate::broker::PATIENCE_MS);
     assert_eq!(connection.call(7, &request).topics[0].error_code, 0);
     assert_ends(connection, name, |_| 0);
 }
@@ -33,7 +33,7 @@ fn produce_to(connection: &mut Connection, name: &str, round: i32, of: impl Fn(i
             PartitionProduceData::default().with_index(partition).with_records(Some(records))
         });
         let data = TopicProduceData::default().with_name(topic(name)).with_partition_data(data.collect());
-        let request = ProduceRequest::default().with_acks(-1).with_timeout_ms(30_000).with_topic_data(vec![data]);
+        let request = ProduceRequest::default().with_acks(-1).with_timeout_ms(crate::broker::PATIENCE_MS).with_topic_data(vec![data]);
         for answer in &connection.call(PRODUCE, &request).responses[0].partition_responses {
             assert_eq!(answer.error_code, 0, "partition {}", answer.index);
         }

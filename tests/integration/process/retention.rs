@@ -41,7 +41,7 @@ fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
 fn delete_records(connection: &mut Connection, of: &str, offset: i64) -> (i16, i64) {
     let partition = DeleteRecordsPartition::default().with_partition_index(0).with_offset(offset);
     let topic = DeleteRecordsTopic::default().with_name(topic(of)).with_partitions(vec![partition]);
-    let request = DeleteRecordsRequest::default().with_topics(vec![topic]).with_timeout_ms(30_000);
+    let request = DeleteRecordsRequest::default().with_topics(vec![topic]).with_timeout_ms(crate::broker::PATIENCE_MS);
     let answer = &connection.call(2, &request).topics[0].partitions[0];
     (answer.error_code, answer.low_watermark)
 }
@@ -129,9 +129,9 @@ fn when_all_is_expired_all_goes_and_offsets_go_on_after_a_kill() {
     }
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(connection.list_offset(&name, 0, EARLIEST), (0, 0), "no limit yet");
-    set_config(&mut connection, &name, "retention.ms", "60000");
+    set_config(&mut connection, &name, "retention.ms", "1800000");
     wait_until("everything goes", || connection.list_offset(&name, 0, EARLIEST).1 == 50);
-    assert_eq!(size_in_log_dirs(&mut connection, &name), 0);
+    wait_until("its size is counted", || size_in_log_dirs(&mut connection, &name) == 0);
     append_values(&mut connection, &name, 50..60);
     broker.kill();
     broker.start_again();

@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::broker::{Broker, PATIENCE, answers, free_address, serve};
@@ -15,6 +16,9 @@ use crate::broker::{Broker, PATIENCE, answers, free_address, serve};
 const EXT4_IOC_SHUTDOWN: u64 = 0x8004_587D;
 const NOTHING_IS_FLUSHED: u32 = 2;
 
+/// One test at a time: a container has few loop devices, and no more than were there when it was made.
+static LOOP_DEVICES: Mutex<()> = Mutex::new(());
+
 pub struct OnSmallDisks {
     child: Option<Child>,
     home: tempfile::TempDir,
@@ -22,6 +26,7 @@ pub struct OnSmallDisks {
     admin: std::net::SocketAddr,
     count: usize,
     settings: Vec<String>,
+    _devices: MutexGuard<'static, ()>,
 }
 
 impl Drop for OnSmallDisks {
@@ -39,9 +44,11 @@ impl Drop for OnSmallDisks {
 impl OnSmallDisks {
     /// A broker with as many log directories of so many MiB each; `None` where that cannot be had.
     pub fn start(count: usize, mebibytes: u64, settings: &[&str]) -> Option<OnSmallDisks> {
+        let devices = LOOP_DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
         let home = tempfile::tempdir().expect("a directory");
         let settings = settings.iter().map(|setting| setting.to_string()).collect();
-        let mut disks = OnSmallDisks { child: None, home, address: free_address(), admin: free_address(), count, settings };
+        let mut disks =
+            OnSmallDisks { child: None, home, address: free_address(), admin: free_address(), count, settings, _devices: devices };
         for index in 0..count {
             fs::create_dir(disks.dir(index)).expect("create");
             let image = fs::File::create(disks.image(index)).expect("create");
@@ -51,8 +58,9 @@ impl OnSmallDisks {
                 return disks.not_here("mkfs.ext4");
             }
         }
-        let mount = format!("mount -o loop '{}' '{}'", disks.image(0).display(), disks.dir(0).display());
-        let tried = Command::new("unshare").args(["-m", "sh", "-c", &mount]).stderr(Stdio::null()).status();
+        let mounts = (0..count).map(|index| format!("mount -o loop '{}' '{}'", disks.image(index).display(), disks.dir(index).display()));
+        let tried =
+            Command::new("unshare").args(["-m", "sh", "-c", &mounts.collect::<Vec<_>>().join(" && ")]).stderr(Stdio::null()).status();
         if !tried.is_ok_and(|status| status.success()) {
             return disks.not_here("root and loop devices");
         }
@@ -86,9 +94,9 @@ impl OnSmallDisks {
         let mut script = String::new();
         for index in 0..self.count {
             let (image, dir) = (self.image(index), self.dir(index));
-            // The last broker's namespace may not quite be gone.
+            // The last broker's namespace may not quite be gone, and somebody else may be quicker to take a free device.
             script += &format!(
-                "while losetup -j '{0}' | grep -q .; do sleep 0.02; done; mount -o loop '{0}' '{1}' && ",
+                "while losetup -j '{0}' | grep -q .; do sleep 0.02; done; until mount -o loop '{0}' '{1}'; do sleep 0.1; done; ",
                 image.display(),
                 dir.display()
             );
