@@ -6,7 +6,7 @@ port="$(free_port)" cores="$port" broker="$work/broker"
 while [ "$cores" = "$port" ]; do cores="$(free_port)"; done
 bootstrap="127.0.0.1:$port"
 broker_start ringmill "$broker" "$port" "ringmill.core.endpoints=$cores-$((cores + 1))" || exit 1
-kcat() { command kcat -b "$bootstrap" -m 20 "$@"; }
+kcat() { command kcat -b "$bootstrap" -m 120 "$@"; }
 tool() {
   local name="$1"
   shift

@@ -87,7 +87,7 @@ both_cut_the_same() {
 refused() {
   local before output
   before="$(cd "$2" && find . -type f ! -name .lock | sort | xargs sha256sum)"
-  if output="$(timeout 30 "$ringmill" serve --set "log.dirs=$2" --set "listeners=PLAINTEXT://127.0.0.1:$ringmill_port" 2>&1)"; then return 1; fi
+  if output="$(timeout 240 "$ringmill" serve --set "log.dirs=$2" --set "listeners=PLAINTEXT://127.0.0.1:$ringmill_port" 2>&1)"; then return 1; fi
   expect_contains "the reason" "$1" "$output"
   expect_equal "the files" "$before" "$(cd "$2" && find . -type f ! -name .lock | sort | xargs sha256sum)"
 }

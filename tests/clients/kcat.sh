@@ -4,7 +4,7 @@
 port="$(free_port)" broker="$work/broker"
 bootstrap="127.0.0.1:$port"
 broker_start "$test_broker" "$broker" "$port" || exit 1
-kcat() { command kcat -b "$bootstrap" -m 20 "$@"; }
+kcat() { command kcat -b "$bootstrap" -m 120 "$@"; }
 
 metadata_names_the_broker() {
   local metadata

@@ -188,7 +188,7 @@ groups_are_listed_described_reset_and_deleted() {
   create grouped --partitions 2
   seq 1 50 | tool kafka-console-producer --topic grouped
   expect_equal "records read" 50 "$(tool kafka-console-consumer --topic grouped --group tools --from-beginning --max-messages 50 \
-    --command-property group.protocol=classic --timeout-ms 30000 2> /dev/null | wc -l)"
+    --command-property group.protocol=classic --timeout-ms 240000 2> /dev/null | wc -l)"
   expect_contains list tools "$(tool kafka-consumer-groups --list)"
   expect_contains groups "tools" "$(tool kafka-groups --list)"
   local described

@@ -26,7 +26,7 @@ final class CompactionQuestions {
     private static final List<Compression> CODECS =
         List.of(Compression.NONE, Compression.gzip().build(), Compression.snappy().build(), Compression.lz4().build(), Compression.zstd().build());
     private static final long START = 1_700_000_000_000L;
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final Duration PATIENCE = Duration.ofMinutes(4);
 
     private final Differential both;
     private final String topic;
@@ -87,12 +87,17 @@ final class CompactionQuestions {
         topic.write(0, Compression.NONE, List.of(record(0, "a", "1"), record(0, "b", "1"), record(0, "c", "1")));
         topic.write(0, Compression.gzip().build(), List.of(record(1, "a", null), record(1, "b", "2"), record(1, "d", null)));
         topic.write(0, Compression.NONE, List.of(record(10_000, "filler", "1")));
-        // Each new segment is a reason for another pass; the first gives tombstones their time, the next one after that removes them.
-        for (int segment = 2; segment < 5; segment++) {
+        // Each new segment is a reason for another pass; the first gives tombstones their time, the next one after that removes them. A pass that
+        // comes late sees several segments as one: there are new ones until both have had their two.
+        for (int segment = 2; segment < 5 || segment < 200 && topic.hasTombstones(); segment++) {
             topic.write(0, Compression.NONE, List.of(record(segment * 10_000, "filler", String.valueOf(segment))));
             Thread.sleep(1_000);
         }
         topic.compareWhen("compacted often", (partition, records) -> survivors(records, topic.active(partition), false));
+    }
+
+    private boolean hasTombstones() {
+        return List.of(both.kafka, both.ringmill).stream().anyMatch(peer -> read(peer, 0).stream().anyMatch(line -> line.endsWith("=null")));
     }
 
     /** 50,000 keys, three times; a map of 1.1 MB holds 41,000 at most. */

@@ -92,7 +92,7 @@ public final class CompactionTransactions {
 
     private static void compare(String kafka, String ringmill) throws Exception {
         int uncompacted = ROUNDS * 12 + 4 * PARTITIONS;
-        long until = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+        long until = System.nanoTime() + Duration.ofMinutes(4).toNanos();
         Map<String, List<String>> ofKafka;
         Map<String, List<String>> ofRingmill;
         do {

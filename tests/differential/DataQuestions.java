@@ -71,7 +71,7 @@ final class DataQuestions {
     private void settle(String topic, int partition) throws Exception {
         for (Peer peer : List.of(both.kafka, both.ringmill)) {
             for (int tries = 0; error(peer.ask(LIST_OFFSETS, (short) 10, offsetsRequest(topic, partition, -1, -1))) != 0; tries++) {
-                Cases.check(peer.name + " has no leader for " + topic, tries < 500);
+                Cases.check(peer.name + " has no leader for " + topic, tries < 5_000);
                 Thread.sleep(10);
             }
         }
@@ -311,7 +311,7 @@ final class DataQuestions {
         // Apache Kafka loads a block of ids first.
         for (Peer peer : List.of(both.kafka, both.ringmill)) {
             for (int tries = 0; peer.ask(INIT_PRODUCER_ID, (short) 4, request.formatted("null", "-1", -1)).path("errorCode").asInt() != 0; tries++) {
-                Cases.check(peer.name + " gives no producer id", tries < 500);
+                Cases.check(peer.name + " gives no producer id", tries < 5_000);
                 Thread.sleep(10);
             }
         }

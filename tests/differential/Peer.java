@@ -83,7 +83,7 @@ final class Peer {
         if (socket == null) {
             socket = new Socket(host, port);
             socket.setTcpNoDelay(true);
-            socket.setSoTimeout(5_000);
+            socket.setSoTimeout(120_000);
         }
         RequestHeaderData header = new RequestHeaderData().setRequestApiKey(api.id).setRequestApiVersion(version)
             .setCorrelationId(++correlationId).setClientId("differential");

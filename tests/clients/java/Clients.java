@@ -38,7 +38,7 @@ final class Clients {
     }
 
     static Admin admin(String bootstrap) {
-        return Admin.create(settings(bootstrap, "request.timeout.ms", "10000", "default.api.timeout.ms", "15000"));
+        return Admin.create(settings(bootstrap, "request.timeout.ms", "60000", "default.api.timeout.ms", "120000"));
     }
 
     static byte[] bytes(String text) {
@@ -62,13 +62,13 @@ final class Clients {
         return acknowledged;
     }
 
-    /** Polls until count records have come; fails after 30 seconds without any. */
+    /** Polls until count records have come; fails after two minutes without any. */
     static List<ConsumerRecord<byte[], byte[]>> receive(KafkaConsumer<byte[], byte[]> consumer, int count) {
         List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
         while (records.size() < count) {
             int before = records.size();
-            consumer.poll(Duration.ofSeconds(30)).forEach(records::add);
-            Cases.check("no record in 30 s after " + before + " of " + count, records.size() > before);
+            consumer.poll(Duration.ofMinutes(2)).forEach(records::add);
+            Cases.check("no record in two minutes after " + before + " of " + count, records.size() > before);
         }
         return records;
     }

@@ -89,8 +89,8 @@ public final class DirectoryDump {
                         lastProgress = System.nanoTime();
                         out.println(line(record));
                     }
-                    if (System.nanoTime() - lastProgress > 30_000_000_000L) {
-                        throw new IllegalStateException(isolation + " " + partition + ": no record in 30 s at " + consumer.position(partition));
+                    if (System.nanoTime() - lastProgress > 240_000_000_000L) {
+                        throw new IllegalStateException(isolation + " " + partition + ": no record in 240 s at " + consumer.position(partition));
                     }
                 }
             }

@@ -183,7 +183,7 @@ public final class DirectoryWriter {
         }
         TopicPartition partition = new TopicPartition("compacted", 0);
         for (int tries = 0; count(partition) > 400; tries++) {
-            if (tries == 200) {
+            if (tries == 2000) {
                 throw new IllegalStateException("nothing was compacted");
             }
             Thread.sleep(100);

@@ -45,7 +45,7 @@ public final class GroupCases {
 
     private static KafkaConsumer<byte[], byte[]> member(String group, String... more) {
         List<String> settings = new ArrayList<>(List.of("group.id", group, "group.protocol", "classic", "auto.offset.reset", "earliest",
-            "enable.auto.commit", "false", "session.timeout.ms", "30000", "heartbeat.interval.ms", "500"));
+            "enable.auto.commit", "false", "session.timeout.ms", "120000", "heartbeat.interval.ms", "500"));
         settings.addAll(Arrays.asList(more));
         return Clients.consumer(bootstrap, settings.toArray(new String[0]));
     }
@@ -68,14 +68,14 @@ public final class GroupCases {
     /** Polls all in turn until done; what came. */
     private static Set<String> poll(List<KafkaConsumer<byte[], byte[]>> members, Done done) {
         Set<String> came = new HashSet<>();
-        long deadline = System.nanoTime() + 90_000_000_000L;
+        long deadline = System.nanoTime() + 240_000_000_000L;
         do {
             for (KafkaConsumer<byte[], byte[]> member : members) {
                 for (ConsumerRecord<byte[], byte[]> record : member.poll(Duration.ofMillis(100))) {
                     came.add(Clients.text(record.value()));
                 }
             }
-            Cases.check("not done after 90 s", System.nanoTime() < deadline);
+            Cases.check("not done after 240 s", System.nanoTime() < deadline);
         } while (!done.is());
         return came;
     }
