@@ -151,10 +151,14 @@ impl State {
         self.bypass.needs_sync() && self.written_end > self.synced_end
     }
 
+    /// The first of the tail's batches that begin at `from` or later. Few do, and they are at its end.
+    fn tail_index_from(&self, from: Offset) -> usize {
+        self.tail.len() - self.tail.iter().rev().take_while(|batch| batch.base >= from).count()
+    }
+
     /// Bytes of the tail's batches from `from` on.
     fn tail_bytes_from(&self, from: Offset) -> u64 {
-        let first = self.tail.partition_point(|batch| batch.base < from);
-        self.tail.range(first..).map(|batch| batch.bytes.len() as u64).sum()
+        self.tail.range(self.tail_index_from(from)..).map(|batch| batch.bytes.len() as u64).sum()
     }
 }
 
@@ -181,8 +185,7 @@ impl PartitionLog {
         let (Some(journal), Some(this)) = (&self.dir.journal, self.this.upgrade()) else { return };
         let mut guard = self.state.borrow_mut();
         let state = &mut *guard;
-        let first = state.tail.partition_point(|batch| batch.base < from);
-        for index in first..state.tail.len() {
+        for index in state.tail_index_from(from)..state.tail.len() {
             let batch = state.tail[index].clone();
             let sequence = journal.append(this.clone(), batch.base, batch.end, batch.bytes);
             state.needs_frame(batch.end, sequence);
