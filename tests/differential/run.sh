@@ -7,8 +7,9 @@ cleaner=("log.cleaner.backoff.ms=200" "log.cleaner.dedupe.buffer.size=1100000")
 # The first member of a group need not wait for others.
 groups=("group.initial.rebalance.delay.ms=0" "offsets.topic.num.partitions=4")
 # A stall of 9 s would otherwise fence the oracle's only broker, and all its partitions get new leader epochs.
-broker_start kafka "$work/oracle" "$oracle" "${cleaner[@]}" "${groups[@]}" broker.session.timeout.ms=600000 || exit 1
-broker_start "$test_broker" "$work/broker" "$port" "${cleaner[@]}" "${groups[@]}" || exit 1
+session=("broker.session.timeout.ms=600000")
+broker_start kafka "$work/oracle" "$oracle" "${cleaner[@]}" "${groups[@]}" "${session[@]}" || exit 1
+broker_start "$test_broker" "$work/broker" "$port" "${cleaner[@]}" "${groups[@]}" "${session[@]}" || exit 1
 counted kafka_java Differential "127.0.0.1:$oracle" "127.0.0.1:$port"
 broker_stop "$work/oracle"
 broker_stop "$work/broker"
