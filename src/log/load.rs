@@ -8,7 +8,8 @@ use super::checkpoint::Checkpoint;
 use super::compaction::{Author, finish_interrupted};
 use super::dir::LogDir;
 use super::format::{
-    LEADER_EPOCH_CHECKPOINT, OffsetIndex, SegmentFile, SegmentFileKind, TimeIndex, decode_producer_snapshot, is_foreign_to_partition,
+    AbortedTransaction, LEADER_EPOCH_CHECKPOINT, OffsetIndex, SegmentFile, SegmentFileKind, TimeIndex, TxnIndex, decode_producer_snapshot,
+    is_foreign_to_partition,
 };
 use super::found::Found;
 use super::partition::{PartitionLog, State, remove_leftovers};
@@ -17,6 +18,7 @@ use super::segment::files::Files;
 use super::segment::scan::{HeaderWalk, ScanEnd, Source, scan_batches};
 use super::segment::{MaxTimestamp, Segment, path};
 use super::{OpenError, TopicLogConfig, foreign, metadata};
+use crate::config::limits::TXN_INDEX_BYTES_MAX;
 use crate::rt::{AlignedBuffer, File, SharedFile, fs, wall_clock};
 use crate::types::{LeaderEpoch, Offset, Timestamp, TopicPartitionId};
 use crate::wire::records::{BatchHeader, HEADER_SIZE, RecordBatch};
@@ -83,6 +85,7 @@ pub async fn load(
     let epochs_on_disk = loader.found.has(LEADER_EPOCH_CHECKPOINT);
     let (state, snapshot, epochs_changed) = loader.state(expectation).await?;
     let has_aborted = !loader.offsets_of(SegmentFileKind::TxnIndex).is_empty() || state.producers.has_transactions();
+    let has_aborted = has_aborted || state.segments.last().is_some_and(|active| !active.aborted.is_empty());
     let first_epoch = state.epochs.entries().first().map_or(state.log_end, |first| first.start_offset);
     let epochs_lost = first_epoch > state.log_start;
     let log = PartitionLog::new(Rc::clone(dir), id, topic, config, state, !fresh);
@@ -158,6 +161,10 @@ struct Scanned {
     producers: ProducerStates,
     /// The producers have all below.
     producers_end: Offset,
+    /// Where the snapshot was that they began with.
+    snapshot: Offset,
+    /// The aborted transactions whose markers lie behind the snapshot.
+    aborted: Vec<AbortedTransaction>,
     /// First offset and position of each batch.
     batches: Vec<(Offset, u64)>,
 }
@@ -169,7 +176,8 @@ impl Scanned {
         }
         if header.base_offset >= self.producers_end {
             if let Ok(batch) = RecordBatch::split_from(&mut batch.clone()) {
-                let _ = self.producers.record(&batch);
+                let ended = self.producers.record(&batch);
+                self.aborted.extend(ended.and_then(|ended| ended.aborted_transaction()));
             }
             self.producers_end = header.next_offset();
         }
@@ -194,6 +202,7 @@ impl Loader {
             self.active_scanned(last, expectation, scanned).await?
         };
         segments.push(active.segment);
+        self.place_aborted(&mut segments, &active.scanned).await?;
         let log_start = expectation.checkpoint.log_start.max(bases[0]).min(active.log_end);
         let mut state = State::new(segments, log_start, active.log_end);
         state.epochs = metadata::read_epochs(&self.found, active.log_end).await?;
@@ -219,7 +228,7 @@ impl Loader {
             match decode_producer_snapshot(&bytes) {
                 Ok(entries) => {
                     scanned.producers = ProducerStates::from_snapshot(&entries, self.now, self.producer_expiration_ms);
-                    scanned.producers_end = offset;
+                    (scanned.producers_end, scanned.snapshot) = (offset, offset);
                     break;
                 }
                 Err(error) => tracing::warn!(path = %path.display(), "passing over a snapshot of producers: {error}"),
@@ -244,6 +253,45 @@ impl Loader {
         }
         scanned.epochs.clear();
         Ok(scanned)
+    }
+
+    /// Gives the active segment its aborted transactions, and the segments that a crash left unsealed their index files: what these say of what lies
+    /// behind the snapshot is old.
+    async fn place_aborted(&self, segments: &mut [Segment], scanned: &Scanned) -> Result<(), OpenError> {
+        let with_index = self.offsets_of(SegmentFileKind::TxnIndex);
+        for index in 0..segments.len() {
+            let (base, is_last) = (segments[index].base, index + 1 == segments.len());
+            let end = segments.get(index + 1).map_or(Offset(i64::MAX), |next| next.base);
+            if !is_last && end <= scanned.snapshot {
+                continue;
+            }
+            let behind = scanned.aborted.iter().filter(|aborted| aborted.last_offset >= base && aborted.last_offset < end).copied();
+            let behind: Vec<AbortedTransaction> = behind.collect();
+            if !is_last && behind.is_empty() {
+                continue;
+            }
+            let indexed = if with_index.contains(&base) { self.read_aborted(base).await? } else { None };
+            let has_index = indexed.is_some();
+            let mut aborted = indexed.unwrap_or_default();
+            aborted.retain(|aborted| aborted.last_offset < scanned.snapshot);
+            aborted.extend(behind);
+            if is_last {
+                segments[index].aborted_from = if has_index { base } else { scanned.snapshot.max(base) };
+                segments[index].aborted = aborted;
+            } else if has_index || scanned.snapshot <= base {
+                let bytes: Vec<u8> = aborted.iter().flat_map(AbortedTransaction::to_bytes).collect();
+                let file = path(&self.dir, base, SegmentFileKind::TxnIndex);
+                fs::write_file(&file, &bytes).await.map_err(|error| self.io(error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What an index file says; `None` if it is none.
+    async fn read_aborted(&self, base: Offset) -> Result<Option<Vec<AbortedTransaction>>, OpenError> {
+        let bytes = self.read(base, SegmentFileKind::TxnIndex, TXN_INDEX_BYTES_MAX).await?;
+        let index = TxnIndex::new(&bytes);
+        Ok(index.check(base).ok().map(|()| index.entries().collect()))
     }
 
     /// Offsets of the live files of a kind, ascending.

@@ -15,12 +15,11 @@ use super::throttle::Throttle;
 use super::transactions::PassedTransactions;
 use super::{CleanerConfig, Compaction, Interrupted};
 use crate::log::PartitionLog;
-use crate::log::format::{AbortedTransaction, SegmentFileKind, TxnIndex};
+use crate::log::format::{AbortedTransaction, SegmentFileKind};
 use crate::log::segment::{Segment, SegmentId, path};
-use crate::rt::{self, fs};
+use crate::rt;
 use crate::types::Offset;
 use crate::wire::records::{RecordBatch, Records};
-use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -29,7 +28,6 @@ const REBUILD_INLINE_BYTES: usize = 64 << 10;
 /// What reading and writing takes beside the map, about.
 const BUFFER_BYTES: u64 = 1 << 20;
 const REST_AT_ONCE: Duration = Duration::from_millis(20);
-const TXN_INDEX_BYTES_MAX: u64 = 64 << 20;
 
 /// A sealed segment that a pass reads.
 #[derive(Clone, Copy, Debug)]
@@ -155,11 +153,7 @@ impl<'a> Pass<'a> {
         let mut found = Vec::new();
         for base in self.log.all_segment_bases() {
             let file = path(&self.log.path(), base, SegmentFileKind::TxnIndex);
-            match fs::read_file(&file, TXN_INDEX_BYTES_MAX).await {
-                Ok(bytes) => found.extend(TxnIndex::new(&bytes).entries()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Interrupted::Read(file, error)),
-            }
+            found.extend(self.log.aborted_of(base).await.map_err(|error| Interrupted::Read(file, error))?);
         }
         Ok(found)
     }

@@ -2,7 +2,8 @@
 //!
 //! The last stable offset is `state.rs`'s. Nothing is kept in memory but whether there may be an index at all (most partitions never have one: no index,
 //! and no producer that had a transaction), and which segments without one were found to need none. Where a file is missing, the segment is
-//! asked, unless no transaction was open where it begins that a reader cares for.
+//! asked, unless no transaction was open where it begins that a reader cares for. A segment that still grows has its list in memory; the file is
+//! written with each snapshot of the producers.
 
 use super::PartitionLog;
 use crate::config::limits::TXN_INDEX_BYTES_MAX;
@@ -55,6 +56,9 @@ impl PartitionLog {
 
     /// The bytes of a segment's index, which is made anew if it is none; `None` if there is no file.
     async fn transaction_index(&self, id: SegmentId) -> Result<Option<Bytes>, ReadError> {
+        if let Some(found) = self.unsealed_aborted(id).await.map_err(|error| self.segment_failed(id, &error))? {
+            return Ok(Some(found.iter().flat_map(AbortedTransaction::to_bytes).collect()));
+        }
         let file = path(&self.path(), id.base, SegmentFileKind::TxnIndex);
         for attempt in 0..2 {
             match fs::read_file(&file, TXN_INDEX_BYTES_MAX).await {
@@ -68,6 +72,45 @@ impl PartitionLog {
             }
         }
         Ok(None)
+    }
+
+    /// Those of a segment that is not sealed, whose index file may lag behind, or not be there; `None` if it is sealed, or gone.
+    async fn unsealed_aborted(&self, id: SegmentId) -> io::Result<Option<Vec<AbortedTransaction>>> {
+        let Some(from) = self.state.borrow().find(id).filter(|segment| !segment.sealed).map(|segment| segment.aborted_from) else {
+            return Ok(None);
+        };
+        if self.has_aborted.get() && from > id.base {
+            let before = self.scan_aborted(id, from).await?;
+            if let Some(segment) = self.state.borrow_mut().find_mut(id).filter(|segment| segment.aborted_from == from) {
+                segment.aborted.splice(..0, before);
+                segment.aborted_from = id.base;
+            }
+        }
+        Ok(self.state.borrow().find(id).filter(|segment| !segment.sealed).map(|segment| segment.aborted.clone()))
+    }
+
+    /// The aborted transactions of a segment, as its file or memory has them: for compaction, which has the segments' lock.
+    pub(in crate::log) async fn aborted_of(&self, base: Offset) -> io::Result<Vec<AbortedTransaction>> {
+        let id = self.key(base).1;
+        if let Some(found) = self.unsealed_aborted(id).await? {
+            return Ok(found);
+        }
+        match fs::read_file(&path(&self.path(), base, SegmentFileKind::TxnIndex), TXN_INDEX_BYTES_MAX).await {
+            Ok(bytes) => Ok(TxnIndex::new(&bytes).entries().collect()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a segment's index of all below `end`, durably; before a snapshot at the same place: a start reads only what is behind the snapshot.
+    pub(super) async fn write_aborted(&self, base: Offset, end: Offset) -> io::Result<()> {
+        if !self.has_aborted.get() {
+            return Ok(());
+        }
+        let Some(found) = self.unsealed_aborted(self.key(base).1).await? else { return Ok(()) };
+        let below = found.iter().filter(|aborted| aborted.last_offset < end);
+        let bytes: Vec<u8> = below.flat_map(AbortedTransaction::to_bytes).collect();
+        fs::write_file(&path(&self.path(), base, SegmentFileKind::TxnIndex), &bytes).await
     }
 
     /// What a segment without the file has; the file is made if that is anything.

@@ -32,22 +32,38 @@ impl PartitionLog {
 
     /// The same, and where nobody else holds on to the memory of a large batch it becomes the tail's as it is.
     pub fn append_owned(&self, records: Bytes, leader_epoch: LeaderEpoch, now: Timestamp) -> Result<Appended, AppendError> {
-        let size_max = self.config().max_message_bytes;
-        self.append_up_to(records, leader_epoch, now, size_max)
-    }
-
-    /// What the broker itself writes, whatever `max.message.bytes` lets clients send.
-    pub fn append_of_broker(&self, records: Bytes, leader_epoch: LeaderEpoch, now: Timestamp) -> Result<Appended, AppendError> {
-        self.append_up_to(records, leader_epoch, now, u64::MAX)
-    }
-
-    fn append_up_to(&self, records: Bytes, leader_epoch: LeaderEpoch, now: Timestamp, size_max: u64) -> Result<Appended, AppendError> {
         self.check_appendable()?;
         let config = self.config();
-        let headers = parse(&records, size_max, config.segment_bytes)?;
-        if let Some(duplicate) = self.check_producers(&headers)? {
-            return Ok(duplicate);
+        let headers = parse(&records, config.max_message_bytes, config.segment_bytes)?;
+        match self.check_producers(&headers)? {
+            Some(duplicate) => Ok(duplicate),
+            None => Ok(self.append_checked(records, headers, leader_epoch, now)),
         }
+    }
+
+    /// What the broker itself writes, whatever `max.message.bytes` lets clients send; producers' epochs and sequences are its own affair.
+    pub fn append_of_broker(&self, records: Bytes, leader_epoch: LeaderEpoch, now: Timestamp) -> Result<Appended, AppendError> {
+        self.check_appendable()?;
+        let headers = parse(&records, u64::MAX, self.config().segment_bytes)?;
+        Ok(self.append_checked(records, headers, leader_epoch, now))
+    }
+
+    /// Ends a producer's transaction, unless its epoch or its coordinator's is old.
+    pub fn append_marker(
+        &self,
+        marker: RecordBatch,
+        coordinator_epoch: i32,
+        leader_epoch: LeaderEpoch,
+        now: Timestamp,
+    ) -> Result<Appended, AppendError> {
+        if let Verdict::Refuse(code) = self.state.borrow().producers.check_marker(marker.header(), coordinator_epoch) {
+            return Err(AppendError::Rejected(code));
+        }
+        self.append_of_broker(marker.into_bytes(), leader_epoch, now)
+    }
+
+    fn append_checked(&self, records: Bytes, headers: Vec<(BatchHeader, usize)>, leader_epoch: LeaderEpoch, now: Timestamp) -> Appended {
+        let config = self.config();
         // Several batches would keep each other's memory.
         let mut own = if headers.len() == 1 && records.len() >= limits::FRAME_OF_ITS_OWN_BYTES {
             records.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]))
@@ -72,7 +88,7 @@ impl PartitionLog {
             self.take_batch(&header, batch.freeze(), now, &config);
         }
         self.after_append(&config);
-        Ok(Appended { first_offset, last_offset: base.plus(-1), log_append_time, log_start_offset: self.log_start(), duplicate: false })
+        Appended { first_offset, last_offset: base.plus(-1), log_append_time, log_start_offset: self.log_start(), duplicate: false }
     }
 
     /// Begins a new segment at the log's end. The active one must hold something.
@@ -137,7 +153,11 @@ impl PartitionLog {
             self.epochs_changed.set(true);
         }
         if let Ok(batch) = RecordBatch::split_from(&mut bytes.clone()) {
-            let _ = state.producers.record(&batch);
+            let ended = state.producers.record(&batch);
+            if let Some(aborted) = ended.and_then(|ended| ended.aborted_transaction()) {
+                state.active().aborted.push(aborted);
+                self.has_aborted.set(true);
+            }
         }
         state.tail.push_back(TailBatch { base, end, segment: segment_base, bytes });
         state.log_end = end;

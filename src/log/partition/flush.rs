@@ -220,6 +220,7 @@ impl PartitionLog {
         };
         self.write_indexes(base, offsets, times).await.map_err(|error| self.fail_or_wait("writing indexes", error))?;
         self.write_epochs().await?;
+        self.write_aborted(base, end).await.map_err(|error| self.fail_or_wait("writing an index of aborted transactions", error))?;
         if let Some(snapshot) = snapshot {
             self.write_snapshot(end, &snapshot).await.map_err(|error| self.fail_or_wait("writing a snapshot", error))?;
         }
@@ -229,6 +230,7 @@ impl PartitionLog {
             let mut state = self.state.borrow_mut();
             let segment = state.segment_mut(base);
             (segment.sealed, segment.snapshot_at_end) = (true, None);
+            segment.aborted = Vec::new();
         }
         self.note_synced(end, entries);
         Ok(())
@@ -350,6 +352,7 @@ impl PartitionLog {
         self.write_epochs().await?;
         let written = async {
             self.write_indexes(base, offsets, times).await?;
+            self.write_aborted(base, end).await?;
             self.write_snapshot(end, &snapshot).await
         };
         written.await.map_err(|error| self.fail_or_wait("writing an index checkpoint", error))

@@ -30,11 +30,12 @@ use self::bypass::RunSync;
 use super::TopicLogConfig;
 use super::dir::LogDir;
 use super::journal::{Change, Entry, Owner};
+use super::producer::ProducerEntry;
 use super::segment::SegmentId;
 use super::segment::files::SegmentKey;
 use crate::rt::SharedFile;
 use crate::rt::sync::{Event, EventListener, Semaphore};
-use crate::types::{ErrorCode, LeaderEpoch, Offset, Timestamp, TopicPartitionId};
+use crate::types::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp, TopicPartitionId};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -308,6 +309,22 @@ impl PartitionLog {
     /// The end (exclusive) of what is durable in segments.
     pub(super) fn synced_end(&self) -> Offset {
         self.state.borrow().synced_end
+    }
+
+    /// Whether this producer has a transaction open here, in this epoch.
+    pub fn has_open_transaction(&self, id: ProducerId, epoch: ProducerEpoch) -> bool {
+        let state = self.state.borrow();
+        state.producers.get(id).is_some_and(|producer| producer.transaction_first_offset.is_some() && producer.epoch == epoch)
+    }
+
+    /// The producer's epoch, and its coordinator's, as far as this partition knows them.
+    pub fn producer_epochs(&self, id: ProducerId) -> Option<(ProducerEpoch, i32)> {
+        self.state.borrow().producers.get(id).map(|producer| (producer.epoch, producer.coordinator_epoch))
+    }
+
+    /// Looks at every producer, ascending by id.
+    pub fn visit_producers(&self, mut look: impl FnMut(ProducerId, &ProducerEntry)) {
+        self.state.borrow().producers.iter().for_each(|(id, producer)| look(id, producer));
     }
 
     /// Forgets producers that have written nothing for `producer.id.expiration.ms`.

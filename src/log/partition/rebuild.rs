@@ -4,13 +4,13 @@
 //! segment the new index stays in memory until the next index checkpoint writes it; for a sealed one the files are replaced at once.
 
 use super::PartitionLog;
-use crate::log::format::{SegmentFileKind, decode_producer_snapshot};
+use crate::log::format::{AbortedTransaction, SegmentFileKind, TxnIndex, decode_producer_snapshot};
 use crate::log::load::SNAPSHOT_BYTES_MAX;
 use crate::log::producer::ProducerStates;
 use crate::log::segment::scan::HeaderWalk;
 use crate::log::segment::{Segment, SegmentId, path};
 use crate::rt::{self, Queue, SharedFile, fs, yield_if_needed};
-use crate::types::Timestamp;
+use crate::types::{Offset, Timestamp};
 use crate::wire::records::{BatchHeader, RecordBatch};
 use bytes::Bytes;
 use std::io;
@@ -133,7 +133,7 @@ impl PartitionLog {
         tracing::warn!("{}: making it anew: {why}", file.display());
         let made = async {
             let Ok(Some(log)) = self.segment_file(id).await else { return Ok(()) };
-            let bytes = self.aborted_in(id, &log).await?;
+            let bytes = self.aborted_in(id, &log, Offset(i64::MAX)).await?;
             self.write_transactions(id, &bytes).await
         };
         if let Err(error) = made.await {
@@ -152,7 +152,7 @@ impl PartitionLog {
         // Of readers who ask at the same time, the first finds out.
         let _turn = self.dir.rebuilds.acquire(1).await;
         let Ok(Some(log)) = self.segment_file(id).await else { return Ok(Bytes::new()) };
-        let bytes = self.aborted_in(id, &log).await?;
+        let bytes = self.aborted_in(id, &log, Offset(i64::MAX)).await?;
         if !bytes.is_empty() {
             tracing::warn!("{}: it is missing, making it anew", path(&self.path(), id.base, SegmentFileKind::TxnIndex).display());
             self.write_transactions(id, &bytes).await?;
@@ -160,13 +160,23 @@ impl PartitionLog {
         Ok(bytes.into())
     }
 
-    async fn aborted_in(&self, id: SegmentId, log: &SharedFile) -> io::Result<Vec<u8>> {
+    /// The aborted transactions of a segment whose markers lie below `upto`, out of its file.
+    pub(super) async fn scan_aborted(&self, id: SegmentId, upto: Offset) -> io::Result<Vec<AbortedTransaction>> {
+        let Ok(Some(log)) = self.segment_file(id).await else { return Ok(Vec::new()) };
+        let bytes = self.aborted_in(id, &log, upto).await?;
+        Ok(TxnIndex::new(&bytes).entries().collect())
+    }
+
+    async fn aborted_in(&self, id: SegmentId, log: &SharedFile, upto: Offset) -> io::Result<Vec<u8>> {
         let snapshot = path(&self.path(), id.base, SegmentFileKind::ProducerSnapshot);
         let open = fs::read_file(&snapshot, SNAPSHOT_BYTES_MAX).await.ok().and_then(|bytes| decode_producer_snapshot(&bytes).ok());
         let mut producers = ProducerStates::from_snapshot(&open.unwrap_or_default(), Timestamp(i64::MIN), i64::MAX);
         let Some(written) = self.state.borrow().find(id).map(|segment| segment.written) else { return Ok(Vec::new()) };
         let (mut walk, mut bytes) = (HeaderWalk::new(log, 0, written), Vec::new());
         while let Some((header, position, size)) = walk.next().await? {
+            if header.base_offset >= upto {
+                break;
+            }
             if header.attributes.is_transactional() {
                 let mut batch = log.read_at(position, size as usize).await?;
                 let batch = RecordBatch::split_from(&mut batch).map_err(io::Error::other)?;

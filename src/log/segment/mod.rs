@@ -9,7 +9,7 @@ pub mod neighbours;
 pub mod scan;
 
 use super::TopicLogConfig;
-use super::format::{OffsetIndexBuilder, SegmentFile, SegmentFileKind, TimeIndexBuilder};
+use super::format::{AbortedTransaction, OffsetIndexBuilder, SegmentFile, SegmentFileKind, TimeIndexBuilder};
 use crate::types::{Offset, Timestamp};
 use crate::wire::records::BatchHeader;
 use bytes::Bytes;
@@ -73,6 +73,10 @@ pub struct Segment {
     pub sealed: bool,
     /// Rolled but not sealed: the producers' snapshot to write beside the next segment.
     pub snapshot_at_end: Option<Bytes>,
+    /// Not sealed: the aborted transactions whose markers it has, from `aborted_from` on. Of a sealed one they are in its index file.
+    pub aborted: Vec<AbortedTransaction>,
+    /// What lies below is not known yet, and found by a scan when somebody asks.
+    pub aborted_from: Offset,
 }
 
 impl Segment {
@@ -91,6 +95,8 @@ impl Segment {
             jitter: 0,
             sealed: false,
             snapshot_at_end: None,
+            aborted: Vec::new(),
+            aborted_from: base,
         }
     }
 
