@@ -18,7 +18,10 @@ struct Feature {
 }
 
 /// What works here. `metadata.version` spans Kafka's 3.3-IV3 to 4.3-IV0, as clients know them.
-const FEATURES: &[Feature] = &[Feature { name: "metadata.version", level_min: 7, level_max: 30 }];
+const FEATURES: &[Feature] = &[
+    Feature { name: "metadata.version", level_min: 7, level_max: 30 },
+    Feature { name: "transaction.version", level_min: 0, level_max: 2 },
+];
 
 /// The answer to a version we do not speak.
 pub fn unsupported(context: &RequestContext) -> Handled {

@@ -1,14 +1,15 @@
-//! FindCoordinator (10), versions 0-6: who coordinates groups. One key up to version 3, several from 4 on.
+//! FindCoordinator (10), versions 0-6: who coordinates groups and transactions. One key up to version 3, several from 4 on.
 //!
-//! The topic that groups live in is made with the first question. Deviates from Kafka: the answer waits for it, where Kafka says
-//! COORDINATOR_NOT_AVAILABLE and is asked again. Transactions and share groups have no coordinator yet.
+//! The topic that they live in is made with the first question. Deviates from Kafka: the answer waits for it, where Kafka says
+//! COORDINATOR_NOT_AVAILABLE and is asked again. Share groups have no coordinator yet.
 
 use super::RequestContext;
 use super::cluster;
 use super::view::View;
 use crate::controller::{ControllerRequest, ControllerResponse};
 use crate::shard::groups::OFFSETS_TOPIC;
-use crate::types::{ErrorCode, NodeId};
+use crate::shard::transactions::TRANSACTIONS_TOPIC;
+use crate::types::{ErrorCode, NodeId, TopicPartitionId};
 use crate::wire::Str;
 use crate::wire::api::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use crate::wire::api::find_coordinator::*;
@@ -42,7 +43,7 @@ pub async fn handle(context: &RequestContext, request: FindCoordinatorRequest) -
 async fn find(context: &RequestContext, kind: i8, key: Str) -> Coordinator {
     let found = match kind {
         GROUP => group_coordinator(context, &key).await,
-        TRANSACTION => Err(ErrorCode::CoordinatorNotAvailable),
+        TRANSACTION => transaction_coordinator(context, &key).await,
         _ => Err(ErrorCode::InvalidRequest),
     };
     match found {
@@ -55,11 +56,28 @@ async fn find(context: &RequestContext, kind: i8, key: Str) -> Coordinator {
 }
 
 async fn group_coordinator(context: &RequestContext, group: &str) -> Result<cluster::Address, ErrorCode> {
-    let shard = &context.shard;
-    if shard.group_partition(group).is_none() {
-        create_offsets_topic(context).await?;
+    ensure_offsets_topic(context, group).await?;
+    owner(context, context.shard.group_partition(group))
+}
+
+async fn transaction_coordinator(context: &RequestContext, transactional_id: &str) -> Result<cluster::Address, ErrorCode> {
+    if context.shard.transaction_partition(transactional_id).is_none() {
+        let config = &context.shard.config.transaction;
+        let configs = vec![
+            set("cleanup.policy", "compact".into()),
+            set("compression.type", "uncompressed".into()),
+            set("min.insync.replicas", "1".into()),
+            set("segment.bytes", config.state_topic_segment_bytes.to_string()),
+            set("unclean.leader.election.enable", "false".into()),
+        ];
+        create(context, TRANSACTIONS_TOPIC, config.state_topic_num_partitions, config.state_topic_replication_factor, configs).await?;
     }
-    let id = shard.group_partition(group).ok_or(ErrorCode::CoordinatorNotAvailable)?;
+    owner(context, context.shard.transaction_partition(transactional_id))
+}
+
+fn owner(context: &RequestContext, id: Option<TopicPartitionId>) -> Result<cluster::Address, ErrorCode> {
+    let shard = &context.shard;
+    let id = id.ok_or(ErrorCode::CoordinatorNotAvailable)?;
     let image = shard.image();
     let partition = image.topic(id.topic_id).and_then(|topic| topic.partition(id.partition));
     let leader = partition.map(|partition| partition.leader).filter(|_| !shard.is_unavailable(id));
@@ -68,20 +86,32 @@ async fn group_coordinator(context: &RequestContext, group: &str) -> Result<clus
     broker.ok_or(ErrorCode::CoordinatorNotAvailable)
 }
 
-async fn create_offsets_topic(context: &RequestContext) -> Result<(), ErrorCode> {
+/// The topic that this group lives in is there, or made now.
+pub(super) async fn ensure_offsets_topic(context: &RequestContext, group: &str) -> Result<(), ErrorCode> {
+    if context.shard.group_partition(group).is_some() {
+        return Ok(());
+    }
     let config = &context.shard.config.group;
-    let set = |name: &'static str, value: String| CreatableTopicConfig { name: name.into(), value: Some(value.into()) };
-    let topic = CreatableTopic {
-        name: OFFSETS_TOPIC.into(),
-        num_partitions: config.offsets_topic_num_partitions,
-        replication_factor: config.offsets_topic_replication_factor,
-        configs: vec![
-            set("compression.type", "producer".into()),
-            set("cleanup.policy", "compact".into()),
-            set("segment.bytes", config.offsets_topic_segment_bytes.to_string()),
-        ],
-        ..Default::default()
-    };
+    let configs = vec![
+        set("compression.type", "producer".into()),
+        set("cleanup.policy", "compact".into()),
+        set("segment.bytes", config.offsets_topic_segment_bytes.to_string()),
+    ];
+    create(context, OFFSETS_TOPIC, config.offsets_topic_num_partitions, config.offsets_topic_replication_factor, configs).await
+}
+
+fn set(name: &'static str, value: String) -> CreatableTopicConfig {
+    CreatableTopicConfig { name: name.into(), value: Some(value.into()) }
+}
+
+async fn create(
+    context: &RequestContext,
+    name: &'static str,
+    num_partitions: i32,
+    replication_factor: i16,
+    configs: Vec<CreatableTopicConfig>,
+) -> Result<(), ErrorCode> {
+    let topic = CreatableTopic { name: name.into(), num_partitions, replication_factor, configs, ..Default::default() };
     let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
     let ControllerResponse::CreateTopics(response) = context.shard.ask_controller(ControllerRequest::CreateTopics(request)).await else {
         unreachable!("the controller answers what it was asked")
@@ -90,7 +120,7 @@ async fn create_offsets_topic(context: &RequestContext) -> Result<(), ErrorCode>
         Some(ErrorCode::None | ErrorCode::TopicAlreadyExists) => Ok(()),
         other => {
             let error = other.unwrap_or(ErrorCode::UnknownServerError);
-            tracing::error!(topic = OFFSETS_TOPIC, %error, "the topic of groups cannot be made");
+            tracing::error!(topic = name, %error, "the topic of coordinators cannot be made");
             Err(ErrorCode::CoordinatorNotAvailable)
         }
     }

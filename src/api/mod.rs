@@ -3,6 +3,9 @@
 //! Runs on the core of the connection; what belongs to other cores is asked of them. Handlers get a decoded request and give a
 //! response struct; this module parses headers, refuses what cannot be answered, encodes, and counts.
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
+mod admission;
 mod api_versions;
 mod cluster;
 mod configs;
@@ -11,7 +14,10 @@ mod delete_records;
 mod describe_cluster;
 mod describe_groups;
 mod describe_log_dirs;
+mod describe_producers;
 mod describe_topic_partitions;
+mod describe_transactions;
+mod end_txn;
 mod fetch;
 mod find_coordinator;
 mod heartbeat;
@@ -20,6 +26,7 @@ mod join_group;
 mod leave_group;
 mod list_groups;
 mod list_offsets;
+mod list_transactions;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -29,7 +36,9 @@ mod produce;
 mod scatter;
 mod sync_group;
 mod topics;
+mod txn_offset_commit;
 mod view;
+mod write_txn_markers;
 
 use crate::rt::task::LocalFuture;
 use crate::rt::{Instant, SharedFile, now};
@@ -217,6 +226,14 @@ pub async fn handle(context: RequestContext) -> Handled {
         DescribeGroups => answer(context, describe_groups::handle).await,
         DeleteGroups => answer(context, delete_groups::handle).await,
         OffsetDelete => answer(context, offset_delete::handle).await,
+        AddPartitionsToTxn => answer(context, add_partitions_to_txn::handle).await,
+        AddOffsetsToTxn => answer(context, add_offsets_to_txn::handle).await,
+        EndTxn => answer(context, end_txn::handle).await,
+        WriteTxnMarkers => answer(context, write_txn_markers::handle).await,
+        TxnOffsetCommit => answer(context, txn_offset_commit::handle).await,
+        DescribeProducers => answer(context, describe_producers::handle).await,
+        DescribeTransactions => answer(context, describe_transactions::handle).await,
+        ListTransactions => answer(context, list_transactions::handle).await,
         _ => Handled::Refuse(format!("{} is not served yet", key.name())),
     }
 }
@@ -224,10 +241,7 @@ pub async fn handle(context: RequestContext) -> Handled {
 /// Whether [`handle`] serves the API; what it does not is not announced.
 pub fn is_served(key: ApiKey) -> bool {
     use ApiKey::*;
-    let consumer_groups = matches!(key, ConsumerGroupHeartbeat | ConsumerGroupDescribe);
-    let transactions = matches!(key, AddPartitionsToTxn | AddOffsetsToTxn | EndTxn | WriteTxnMarkers | TxnOffsetCommit);
-    let transaction_admin = matches!(key, DescribeProducers | DescribeTransactions | ListTransactions);
-    !(consumer_groups || transactions || transaction_admin)
+    !matches!(key, ConsumerGroupHeartbeat | ConsumerGroupDescribe)
 }
 
 async fn answer<Q: Request>(mut context: RequestContext, handler: impl AsyncFnOnce(&RequestContext, Q) -> Q::Response) -> Handled {

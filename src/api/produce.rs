@@ -3,23 +3,26 @@
 //! - Records are checked on the connection's core, sequences on the owner's. Appends happen in the order requests came in, while
 //!   earlier ones still wait for the disk.
 //! - `acks=0` with an error closes the connection, as in Kafka: nothing else could tell the client.
-//! - Transactional batches are refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED, as Kafka does without a transactional id:
-//!   transactions are not served yet.
+//! - Transactional batches go where their transaction's coordinator says that they may (`admission`); without a transactional id the whole request is
+//!   refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED, as in Kafka.
 
+use super::admission::{Support, Wanted, admit};
 use super::scatter::split;
 use super::{Handled, RequestContext};
 use crate::config::{CompressionType, TimestampType, TopicConfig, limits};
 use crate::controller::{MetadataImage, TopicImage};
 use crate::rt::{self, timeout, yield_if_needed};
+use crate::shard::admission::Applicant;
 use crate::shard::calls::PendingCall;
 use crate::shard::message::{Reply, Request};
-use crate::shard::produce::{AppendOutcome, PartitionAppend, PendingAppends, append_all};
+use crate::shard::produce::{Admitted, AppendOutcome, PartitionAppend, PendingAppends, append_all};
 use crate::types::{ErrorCode, PartitionIndex, Timestamp, TopicPartitionId};
 use crate::wire::Str;
 use crate::wire::api::produce::*;
 use crate::wire::records::{self, Codec, Compression, ProduceCheck, ProduceRefusal, ProduceRules};
 use bytes::Bytes;
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -35,12 +38,18 @@ pub async fn handle(mut context: RequestContext) -> Handled {
         let_go_of_frame(&mut context, &mut request);
     }
     let acks = request.acks;
-    let checked = if (ACKS_ALL..=1).contains(&acks) {
+    let mut checked = if (ACKS_ALL..=1).contains(&acks) {
         check_all(&context, &mut request).await
     } else {
         Checked::all_failed(&request, ErrorCode::InvalidRequiredAcks)
     };
+    // Until all are on their way: a partition moves between two requests, never within one.
+    let beginning = context.shard.moving.begin(checked.appends.iter().map(|(_, id, _)| *id)).await;
+    if checked.appends.iter().any(|(_, _, append)| append.transaction.is_some()) {
+        admit_all(&context, &request, &mut checked).await;
+    }
     let begun = begin(&context, checked, acks != ACKS_NONE).await;
+    drop(beginning);
     if acks == ACKS_NONE {
         return finish_unacknowledged(context, begun);
     }
@@ -135,6 +144,60 @@ async fn check_all(context: &RequestContext, request: &mut ProduceRequest) -> Ch
     checked
 }
 
+/// Leaves to be appended what is in no transaction, and what its transaction's coordinator lets in.
+async fn admit_all(context: &RequestContext, request: &ProduceRequest, checked: &mut Checked) {
+    let producers = checked.appends.iter().filter_map(|(_, _, append)| append.transaction);
+    let producers: BTreeSet<_> = producers.map(|of| (of.applicant.producer_id, of.applicant.producer_epoch)).collect();
+    let refuse_all = |checked: &mut Checked, error| {
+        checked.appends.clear();
+        checked.answers.fill(Answer::failed(error));
+    };
+    let Some(transactional_id) = &request.transactional_id else {
+        return refuse_all(checked, ErrorCode::TransactionalIdAuthorizationFailed);
+    };
+    let Some(producer) = producers.first().copied().filter(|_| producers.len() == 1) else {
+        return refuse_all(checked, ErrorCode::InvalidProducerIdMapping);
+    };
+    let image = context.shard.image();
+    let in_transaction = checked.appends.iter().filter(|(_, _, append)| append.transaction.is_some());
+    let wanted = in_transaction.map(|(_, id, _)| Wanted {
+        id: *id,
+        topic: image.topic(id.topic_id).map_or_else(Str::new, |topic| (&*topic.name).into()),
+        partition: id.partition,
+    });
+    let support = match context.version() {
+        12.. => Support::Adds,
+        11 => Support::Abortable,
+        _ => Support::Older,
+    };
+    let wanted: Vec<Wanted> = wanted.collect();
+    let mut verdicts = admit(context, transactional_id, producer, &wanted, support).await.into_iter();
+    let answers = &mut checked.answers;
+    checked.appends.retain_mut(|(place, _, append)| {
+        let Some(of) = &mut append.transaction else { return true };
+        match verdicts.next().unwrap_or(Err(ErrorCode::UnknownServerError)) {
+            Ok(admission) => {
+                of.admission = admission;
+                true
+            }
+            Err(error) => {
+                answers[*place] = not_admitted(error);
+                false
+            }
+        }
+    });
+}
+
+fn not_admitted(code: ErrorCode) -> Answer {
+    let message = match code {
+        ErrorCode::InvalidTxnState => "the partition is not in the transaction",
+        ErrorCode::NotEnoughReplicas => "the transaction's coordinator cannot say now whether the partition is in it",
+        _ => return Answer::failed(code),
+    };
+    let refusal = ProduceRefusal { code, reason: message.into(), message: Some(message.into()), record_errors: Vec::new() };
+    Answer { outcome: AppendOutcome::failed(code), refusal: Some(Box::new(refusal)) }
+}
+
 fn find_topic<'a>(image: &'a MetadataImage, version: i16, topic: &TopicProduceData) -> Result<&'a TopicImage, ErrorCode> {
     let found = if version >= 13 { image.topic(topic.topic_id) } else { image.topic_by_name(&topic.name) };
     let missing = if version >= 13 { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
@@ -164,10 +227,13 @@ async fn check_one(
         yield_if_needed().await;
     }
     let batch = check.finish(&rules).map_err(refuse)?.batch;
-    if batch.header().attributes.is_transactional() {
-        return Err(Answer::failed(ErrorCode::TransactionalIdAuthorizationFailed));
-    }
-    Ok(PartitionAppend { id: TopicPartitionId { topic_id: topic.id, partition }, records: batch.into_bytes() })
+    let id = TopicPartitionId { topic_id: topic.id, partition };
+    let header = batch.header();
+    let transaction = header.attributes.is_transactional().then(|| {
+        let applicant = Applicant { id, producer_id: header.producer_id, producer_epoch: header.producer_epoch };
+        Admitted { applicant, admission: None }
+    });
+    Ok(PartitionAppend { id, records: batch.into_bytes(), transaction })
 }
 
 fn rules<'a>(config: &TopicConfig, topic: &'a str, partition: PartitionIndex, api_version: i16, now: Timestamp) -> ProduceRules<'a> {
@@ -210,8 +276,6 @@ struct Begun {
 /// Starts every append, in order; waits only for memory and room in the mesh.
 async fn begin(context: &RequestContext, checked: Checked, wait: bool) -> Begun {
     let shard = &context.shard;
-    // Until all are on their way: a partition moves between two requests, never within one.
-    let _beginning = shard.moving.begin(checked.appends.iter().map(|(_, id, _)| *id)).await;
     let split = split(shard, checked.appends);
     let mut there = Vec::with_capacity(split.there.len());
     for (owner, batch) in split.there {

@@ -6,6 +6,7 @@ use super::error::ConfigError;
 use super::group_coordinator::GroupCoordinatorConfig;
 use super::layers::{BrokerLayers, ConfigMap};
 use super::listeners::{self, AdvertisedListener, Listener};
+use super::transaction_coordinator::TransactionCoordinatorConfig;
 use super::value::Value;
 use crate::types::NodeId;
 use std::collections::BTreeMap;
@@ -46,8 +47,8 @@ pub struct BrokerConfig {
     pub log_retention_check_interval_ms: i64,
     /// How long an idle producer's sequence numbers are remembered.
     pub producer_id_expiration_ms: i32,
-    pub transaction_max_timeout_ms: i32,
     pub group: GroupCoordinatorConfig,
+    pub transaction: TransactionCoordinatorConfig,
 
     /// `ringmill.*`.
     pub ringmill: RingmillConfig,
@@ -126,8 +127,8 @@ impl BrokerConfig {
             log_cleaner: LogCleanerConfig::resolve(&read),
             log_retention_check_interval_ms: read.long("log.retention.check.interval.ms"),
             producer_id_expiration_ms: read.int("producer.id.expiration.ms"),
-            transaction_max_timeout_ms: read.int("transaction.max.timeout.ms"),
             group: GroupCoordinatorConfig::resolve(&read),
+            transaction: TransactionCoordinatorConfig::resolve(&read),
             ringmill: RingmillConfig::resolve(&read, core_endpoints)?,
             fixed: Arc::new(layers.fixed.clone()),
         };

@@ -185,3 +185,23 @@ pub const TRANSACTIONAL_IDS_PER_PARTITION_MAX: usize = 100_000;
 
 /// Partitions in one transaction: its record names all of them each time one is added, and must fit a batch.
 pub const PARTITIONS_PER_TRANSACTION_MAX: usize = 20_000;
+
+/// Transactions whose markers a coordinator hands out in one turn of its core.
+pub const TRANSACTIONS_MARKED_AT_ONCE: usize = 64;
+
+/// Wait before markers that a partition did not take are sent again.
+pub const MARKER_RETRY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Bytes of a marker's batch, and more.
+pub const MARKER_BYTES: usize = 128;
+
+/// Producers of a shard's partitions that were let in, or asked to be, and have not ended a transaction since: anybody may make up producers, each takes
+/// some hundred bytes. Whoever is forgotten is refused with INVALID_TXN_STATE if it had no record in the partition yet.
+pub const ADMISSIONS_PER_SHARD_MAX: usize = 100_000;
+
+/// How long a produce request waits for the markers of the transaction before, and between two looks (Kafka's `add.partitions.to.txn.retry.*`).
+pub const ADMISSION_RETRY_MAX: Duration = Duration::from_millis(100);
+pub const ADMISSION_RETRY_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Memory that a compiled regular expression of a client may take.
+pub const PATTERN_BYTES_MAX: usize = 1 << 20;

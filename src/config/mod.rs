@@ -19,6 +19,7 @@ mod listeners;
 mod sources;
 mod synonyms;
 mod topic;
+mod transaction_coordinator;
 mod value;
 
 #[cfg(test)]
@@ -37,3 +38,4 @@ pub use layers::{BrokerLayers, ConfigMap, ConfigSource};
 pub use listeners::{AdvertisedListener, Listener};
 pub use sources::{LoadError, Loaded, Notice, Sources};
 pub use topic::{CompressionType, TimestampType, TopicConfig};
+pub use transaction_coordinator::TransactionCoordinatorConfig;

@@ -23,6 +23,9 @@ use std::sync::Arc;
 /// The level of Kafka's `metadata.version` that 4.3-IV0 stands for.
 pub const METADATA_VERSION_LEVEL: i16 = 30;
 
+/// The version of transactions in a new cluster: an epoch for each (KIP-890), as in Kafka 4.3.
+const TRANSACTION_VERSION_LEVEL: i16 = 2;
+
 /// A snapshot is taken when the log grew by so many bytes, or by as many as the last snapshot has: replay at start stays short,
 /// and snapshots of a large cluster rare.
 const LOG_BYTES_BEFORE_SNAPSHOT: u64 = 4 << 20;
@@ -183,6 +186,7 @@ async fn start(driver: &mut Driver, cluster_id: Option<String>, mut first_record
             first_records = vec![
                 Record::Cluster(ClusterRecord { cluster_id: cluster_id.as_str().into() }),
                 Record::FeatureLevel(FeatureLevelRecord { name: "metadata.version".into(), level: METADATA_VERSION_LEVEL }),
+                Record::FeatureLevel(FeatureLevelRecord { name: "transaction.version".into(), level: TRANSACTION_VERSION_LEVEL }),
             ];
         }
         driver.propose(&first_records).await?;

@@ -42,10 +42,21 @@ pub struct Transaction {
     pub producer_epoch: ProducerEpoch,
 }
 
+/// The end of a producer's transaction in this log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ending {
+    pub producer_id: ProducerId,
+    pub producer_epoch: ProducerEpoch,
+    pub coordinator_epoch: i32,
+    pub committed: bool,
+}
+
 /// Records to be written as one, all or none.
 pub struct Write<M: StateMachine> {
     pub records: Vec<M::Record>,
     pub transaction: Option<Transaction>,
+    /// Behind the records: [`StateMachine::end_transaction`] is told of it.
+    pub ending: Option<Ending>,
     pub purpose: M::Purpose,
 }
 
@@ -84,7 +95,17 @@ impl<M: StateMachine> Effects<M> {
     }
 
     pub fn write(&mut self, records: Vec<M::Record>, purpose: M::Purpose) {
-        self.writes.push(Write { records, transaction: None, purpose });
+        self.writes.push(Write { records, transaction: None, ending: None, purpose });
+    }
+
+    /// Writes records that count when their producer's transaction commits.
+    pub fn write_in(&mut self, transaction: Transaction, records: Vec<M::Record>, purpose: M::Purpose) {
+        self.writes.push(Write { records, transaction: Some(transaction), ending: None, purpose });
+    }
+
+    /// Writes a transaction's marker.
+    pub fn end_transaction(&mut self, ending: Ending, purpose: M::Purpose) {
+        self.writes.push(Write { records: Vec::new(), transaction: None, ending: Some(ending), purpose });
     }
 }
 

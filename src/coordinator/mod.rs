@@ -2,7 +2,7 @@
 //!
 //! [`machine`] says what a state machine is, [`driver`] hosts them: loads them from the log, writes their records, keeps replies back until they
 //! are durable, lets time pass. [`group`] is the group coordinator's. The machines are pure; the driver waits through `rt` only. [`transaction`] is the
-//! transaction coordinator's decisions, which nothing hosts yet.
+//! transaction coordinator's.
 
 pub mod driver;
 pub mod group;

@@ -1,8 +1,10 @@
 //! The way to a group's coordinator, whichever core of this machine it is on.
 
 use super::Shard;
+use super::admission::Applicant;
 use super::message::{Reply, Request};
 use super::publication::Owner;
+use super::transactions::TRANSACTIONS_TOPIC;
 use crate::config::{BrokerConfig, limits};
 use crate::coordinator::group::{GroupAnswer, GroupConfig, GroupRequest, Groups};
 use crate::coordinator::{Host, HostSettings, partition_for};
@@ -54,7 +56,7 @@ impl Shard {
         loop {
             let asked = self.owner_of(id);
             let answer = match asked {
-                Owner::Here => self.groups.ask(id, request.clone()).await,
+                Owner::Here => self.ask_groups_here(id, request.clone()).await,
                 Owner::Shard(owner) => {
                     let ask = Request::Groups { id, request: Box::new(request.clone()) };
                     match self.calls.call(owner.0 as usize, ask).await {
@@ -71,11 +73,31 @@ impl Shard {
         }
     }
 
-    /// A partition's log is open here: its groups are coordinated here from now on.
-    pub(super) fn begin_coordinating(&self, topic: &str, log: &Rc<PartitionLog>, leader_epoch: LeaderEpoch) {
-        if topic == OFFSETS_TOPIC {
-            self.groups.take(log, leader_epoch);
+    /// A partition's log is open here: its groups, or transactions, are coordinated here from now on.
+    pub(super) fn begin_coordinating(self: &Rc<Self>, topic: &str, log: &Rc<PartitionLog>, leader_epoch: LeaderEpoch) {
+        match topic {
+            OFFSETS_TOPIC => self.groups.take(log, leader_epoch),
+            TRANSACTIONS_TOPIC => self.begin_coordinating_transactions(log, leader_epoch),
+            _ => {}
         }
+    }
+
+    /// A partition leaves this core.
+    pub(super) fn give_up_coordinating(&self, id: TopicPartitionId) {
+        self.groups.give_up(id);
+        self.transactions.give_up(id);
+        self.admissions.forget_partition(id);
+    }
+
+    /// Asks the coordinator of a partition of this core; what comes in a transaction, only if the producer was let in.
+    pub(super) async fn ask_groups_here(&self, id: TopicPartitionId, request: GroupRequest) -> GroupAnswer {
+        if let GroupRequest::TxnCommit { transaction, admission, .. } = &request {
+            let applicant = Applicant { id, producer_id: transaction.producer_id, producer_epoch: transaction.producer_epoch };
+            if !self.admits(&applicant, *admission) {
+                return Err(ErrorCode::InvalidTxnState);
+            }
+        }
+        self.groups.ask(id, request).await
     }
 
     /// Offsets of topics that are gone go too.

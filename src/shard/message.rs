@@ -1,17 +1,21 @@
 //! What cores say to each other. Plain values: they cross threads.
 
+use super::admission::{Applicant, Standing};
 use super::connection::Entrance;
 use super::delete_records::{DeletionAnswer, RecordsDeletion};
 use super::fetch::{FetchRead, PartitionFetched, Watch};
+use super::markers::MarkerWrite;
 use super::offsets::{EpochEndAnswer, EpochEndQuery, OffsetAnswer, OffsetQuery};
 use super::produce::{AppendOutcome, PartitionAppend};
+use super::producers::ProducersAnswer;
 use crate::admin::metrics::MetricsSnapshot;
 use crate::controller::balancer::ShardLoad;
 use crate::controller::{ControllerRequest, ControllerResponse, Placement, Publication};
 use crate::coordinator::group::{GroupAnswer, GroupRequest};
+use crate::coordinator::transaction::{TransactionAnswer, TransactionRequest};
 use crate::log::{DirFailure, DirStatus, HandedOver, LogDirsInfo, Recovered, ReleaseError, ShardClosed};
 use crate::rt::Incoming;
-use crate::types::{ShardId, TopicPartitionId};
+use crate::types::{ErrorCode, ShardId, TopicPartitionId};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -43,6 +47,16 @@ pub enum Request {
         id: TopicPartitionId,
         request: Box<GroupRequest>,
     },
+    /// Asks the coordinator of this partition's transactional ids.
+    Transactions {
+        id: TopicPartitionId,
+        request: Box<TransactionRequest>,
+    },
+    /// In the order of the appends that the sender sent.
+    WriteMarkers(Vec<MarkerWrite>),
+    /// How these producers stand in their partitions.
+    Standings(Vec<Applicant>),
+    Producers(Vec<TopicPartitionId>),
     LogDirs,
     /// Answered when all appends that the sender sent before are in the log.
     Fence,
@@ -104,6 +118,10 @@ pub enum Reply {
     EpochEnds(Vec<EpochEndAnswer>),
     DeletedRecords(Vec<DeletionAnswer>),
     Groups(Box<GroupAnswer>),
+    Transactions(Box<TransactionAnswer>),
+    Markers(Vec<ErrorCode>),
+    Standings(Vec<Standing>),
+    Producers(Vec<ProducersAnswer>),
     LogDirs(Vec<DirStatus>),
     Load(ShardLoad),
     /// Whether the shard has nothing under way that the move must wait for.

@@ -4,6 +4,7 @@
 //! shards goes through the mesh ([`calls`], [`message`]) to the owner, where [`produce`], [`fetch`] and [`offsets`] do the work.
 //! Cluster metadata arrives as [`publication`]s from the controller's core. Runs on a shard's core only; [`serve`] is its main task.
 
+pub mod admission;
 pub mod budget;
 pub mod calls;
 pub mod connection;
@@ -12,15 +13,18 @@ pub mod failures;
 pub mod fetch;
 pub mod fetch_session;
 pub mod groups;
+pub mod markers;
 pub mod message;
 pub mod moving;
 pub mod offsets;
 pub mod outbound;
 pub mod produce;
 pub mod producer_ids;
+pub mod producers;
 pub mod publication;
 pub mod router;
 pub mod serve;
+pub mod transactions;
 
 use crate::admin::metrics::ShardMetrics;
 use crate::config::{BrokerConfig, TopicConfig, limits};
@@ -28,10 +32,12 @@ use crate::controller::balancer::ShardLoad;
 use crate::controller::{MetadataImage, Placement, Publication};
 use crate::coordinator::Host;
 use crate::coordinator::group::Groups;
+use crate::coordinator::transaction::Transactions;
 use crate::log::{LogStore, PartitionLog};
 use crate::rt;
 use crate::rt::sync::Event;
 use crate::types::{ErrorCode, HashMap, LeaderEpoch, NodeId, ShardId, TopicId, TopicPartitionId};
+use admission::Admissions;
 use budget::Budget;
 use calls::Calls;
 use connection::Session;
@@ -65,6 +71,8 @@ pub struct Shard {
     pub producer_ids: ProducerIds,
     pub moving: Moving,
     pub groups: Rc<Host<Groups>>,
+    pub transactions: Rc<Host<Transactions>>,
+    pub admissions: Admissions,
     /// Memory-backed response bytes being sent.
     pub response_budget: Budget,
     produce_budget: Budget,
@@ -96,6 +104,8 @@ impl Shard {
             producer_ids: ProducerIds::default(),
             moving: Moving::default(),
             groups: groups::host(&config),
+            transactions: transactions::host(&config),
+            admissions: Admissions::default(),
             response_budget: Budget::new(share(config.ringmill.response_memory_bytes, limits::RESPONSE_MEMORY_SIXTEENTHS)),
             produce_budget: Budget::new(share(config.ringmill.request_memory_shard_bytes, limits::PRODUCE_MEMORY_SIXTEENTHS)),
             reserve_budget: Budget::new(share(config.ringmill.request_memory_reserve_bytes, limits::RESERVE_MEMORY_SIXTEENTHS)),

@@ -119,7 +119,7 @@ pub async fn freeze(shard: &Rc<Shard>, id: TopicPartitionId, owner: ShardId, to:
 /// Gives the partition up.
 pub async fn release(shard: &Rc<Shard>, id: TopicPartitionId) -> Result<Box<HandedOver>, ReleaseError> {
     let (log, leader_epoch) = shard.led_partition(id).map_err(|_| ReleaseError::NotHere)?;
-    shard.groups.give_up(id);
+    shard.give_up_coordinating(id);
     let released = shard.logs().release_partition(id).await;
     if released.is_err() && !log.is_offline() {
         shard.begin_coordinating(log.topic(), &log, leader_epoch);

@@ -1,6 +1,7 @@
 //! Appending on the core that owns the partitions. Records were checked where they came in; sequences are checked here.
 
 use super::Shard;
+use super::admission::Applicant;
 use crate::log::{AppendError, PartitionLog};
 use crate::rt;
 use crate::types::{ErrorCode, Offset, Timestamp, TopicPartitionId};
@@ -11,6 +12,15 @@ use std::rc::Rc;
 pub struct PartitionAppend {
     pub id: TopicPartitionId,
     pub records: Bytes,
+    /// Of records in a transaction.
+    pub transaction: Option<Admitted>,
+}
+
+/// The producer of a transaction's records, and by what it was let in.
+#[derive(Clone, Copy, Debug)]
+pub struct Admitted {
+    pub applicant: Applicant,
+    pub admission: Option<u64>,
 }
 
 /// What became of a [`PartitionAppend`]; offsets are -1 on an error.
@@ -76,6 +86,9 @@ fn append_one(shard: &Shard, append: PartitionAppend, now: Timestamp) -> Begun {
         Err(error) => return (AppendOutcome::failed(error), None),
     };
     let size = append.records.len();
+    if append.transaction.is_some_and(|of| !shard.admits(&of.applicant, of.admission)) {
+        return (AppendOutcome::failed(ErrorCode::InvalidTxnState), None);
+    }
     match log.append_owned(append.records, leader_epoch, now) {
         Ok(appended) => {
             log.count_traffic(size);

@@ -77,6 +77,7 @@ fn open_topic(shard: &Shard, publication: &Publication, topic: &Arc<TopicImage>,
         if let Some(led) = shard.led.borrow_mut().get_mut(&id) {
             led.leader_epoch = leader_epoch;
             shard.groups.set_leader_epoch(id, leader_epoch);
+            shard.transactions.set_leader_epoch(id, leader_epoch);
             continue;
         }
         if is_first && shard.logs().may_be_in_a_missing_dir(&topic.name, id.partition) {
@@ -132,7 +133,7 @@ async fn open_later(shard: Rc<Shard>, id: TopicPartitionId, topic: Arc<TopicImag
     }
 }
 
-fn note_opened(shard: &Shard, id: TopicPartitionId, topic: &TopicImage, log: Result<Rc<PartitionLog>, OpenError>) {
+fn note_opened(shard: &Rc<Shard>, id: TopicPartitionId, topic: &TopicImage, log: Result<Rc<PartitionLog>, OpenError>) {
     let leader_epoch = topic.partition(id.partition).expect("an id of this topic").leader_epoch;
     let log = match log {
         Ok(log) => {
@@ -151,7 +152,7 @@ async fn delete_topic(shard: &Rc<Shard>, topic: &TopicImage) {
     shard.topic_configs.borrow_mut().remove(&topic.id);
     shard.metrics.borrow_mut().forget_topic(&topic.name);
     for id in topic.partition_ids() {
-        shard.groups.give_up(id);
+        shard.give_up_coordinating(id);
         let led = shard.led.borrow_mut().remove(&id);
         if led.is_none() {
             continue;

@@ -34,7 +34,7 @@ impl Shard {
         let dynamic_default = image.configs(&ConfigResource::cluster_default());
         let layers = self.config.layers(dynamic, dynamic_default);
         let mut config = TopicConfig::resolve(image.configs(&ConfigResource::topic(topic)), layers);
-        if is_internal_topic(topic) && topic != super::groups::OFFSETS_TOPIC {
+        if is_internal_topic(topic) && topic != super::groups::OFFSETS_TOPIC && topic != super::transactions::TRANSACTIONS_TOPIC {
             // Coordinators' topics that came from Apache Kafka stay as they are until there are such coordinators here.
             (config.cleanup_delete, config.cleanup_compact) = (false, false);
         }
@@ -83,8 +83,9 @@ pub fn snapshot(shard: &Shard) -> MetricsSnapshot {
         readings.group_offsets += groups.offset_count();
     });
     let host = shard.groups.readings();
-    readings.coordinator_partitions = host.partitions;
-    readings.coordinator_partitions_loading = host.partitions_loading;
-    readings.coordinator_bytes = host.bytes;
+    let transactions = shard.transactions.readings();
+    readings.coordinator_partitions = host.partitions + transactions.partitions;
+    readings.coordinator_partitions_loading = host.partitions_loading + transactions.partitions_loading;
+    readings.coordinator_bytes = host.bytes + transactions.bytes;
     shard.metrics.borrow().snapshot(shard.id, readings)
 }

@@ -4,9 +4,11 @@ use super::calls::{Calls, MeshEnds, ReplyTo};
 use super::connection::{self, Entrance, Session};
 use super::delete_records::delete_all;
 use super::fetch::{Watch, data_arrived, read_all};
+use super::markers::{self, MarkerWrite};
 use super::message::{Reply, Request};
 use super::offsets::{epoch_ends, list_all};
 use super::produce::{PartitionAppend, append_all};
+use super::producers::producers_of;
 use super::{Shard, failures, moving, publication, router};
 use crate::config::{BrokerConfig, limits};
 use crate::controller::Publication;
@@ -55,6 +57,7 @@ pub async fn serve(seed: ShardSeed) {
 /// What comes in order of arrival.
 enum Intake {
     Append { reply_to: ReplyTo, appends: Vec<PartitionAppend>, wait: bool },
+    Markers { reply_to: ReplyTo, writes: Vec<MarkerWrite> },
     Fence(ReplyTo),
 }
 
@@ -89,8 +92,14 @@ impl Desk {
                 answer(reply_to, async move { Reply::DeletedRecords(delete_all(&shard, deletions).await) });
             }
             Request::Groups { id, request } => {
-                answer(reply_to, async move { Reply::Groups(Box::new(shard.groups.ask(id, *request).await)) });
+                answer(reply_to, async move { Reply::Groups(Box::new(shard.ask_groups_here(id, *request).await)) });
             }
+            Request::Transactions { id, request } => {
+                answer(reply_to, async move { Reply::Transactions(Box::new(shard.transactions.ask(id, *request).await)) });
+            }
+            Request::WriteMarkers(writes) => keep(self.appends.send(Intake::Markers { reply_to, writes })),
+            Request::Standings(applicants) => reply_to.send(Reply::Standings(shard.standings(&applicants))).await,
+            Request::Producers(ids) => reply_to.send(Reply::Producers(producers_of(&shard, &ids))).await,
             Request::LogDirs => reply_to.send(Reply::LogDirs(shard.logs().dirs())).await,
             Request::AwaitData { watches, at_most } => self.await_data(reply_to, watches, at_most),
             Request::CancelAwait { call } => {
@@ -161,6 +170,12 @@ async fn append_loop(shard: Rc<Shard>, mut queue: QueueReceiver<Intake>) {
     while let Some(next) = queue.receive().await {
         let (reply_to, appends, wait) = match next {
             Intake::Append { reply_to, appends, wait } => (reply_to, appends, wait),
+            Intake::Markers { reply_to, writes } => {
+                let pending = markers::begin_all(&shard, writes).await;
+                let shard = Rc::clone(&shard);
+                answer(reply_to, async move { Reply::Markers(pending.durable(&shard).await) });
+                continue;
+            }
             Intake::Fence(reply_to) => {
                 reply_to.send(Reply::Done).await;
                 continue;
@@ -227,6 +242,7 @@ fn take_store(shard: &Rc<Shard>, logs: Rc<LogStore>) {
         budget.take_from(logs.memory());
     }
     shard.groups.use_store(&logs);
+    shard.transactions.use_store(&logs);
     assert!(shard.logs.set(logs).is_ok(), "the store is opened once");
 }
 
@@ -236,6 +252,7 @@ async fn drain(shard: &Rc<Shard>) {
     shard.stop_event.notify();
     // Members that wait for others are told to look for another coordinator.
     shard.groups.stop();
+    shard.transactions.stop();
     timeout(limits::STOP_GRACE, async {
         while shard.connections.borrow().values().any(|c| c.is_busy()) {
             sleep(Duration::from_millis(5)).await;

@@ -2,11 +2,11 @@
 
 use super::Shared;
 use super::outbox::Outbox;
-use crate::coordinator::machine::{Answer, Effects, Position, Reply, StateMachine, Token, Transaction, Turn, Write};
+use crate::coordinator::machine::{Answer, Effects, Ending, Position, Reply, StateMachine, Token, Transaction, Turn, Write};
 use crate::log::PartitionLog;
 use crate::rt::sync::{Event, OneshotSender, oneshot};
 use crate::rt::{self, Queue, random_u64, spawn, timeout, yield_if_needed, yield_now};
-use crate::types::{ErrorCode, LeaderEpoch, Offset, ProducerId, Timestamp};
+use crate::types::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
 use crate::wire::EncodeError;
 use crate::wire::coordinator::KeyAndValue;
 use crate::wire::records::RecordBatch;
@@ -178,12 +178,15 @@ impl<M: StateMachine> Hosted<M> {
     }
 
     fn write(self: &Rc<Self>, machine: &mut M, turn: &mut Turn, write: Write<M>, effects: &mut Effects<M>) {
-        let Write { records, transaction, purpose } = write;
-        match self.accept(&records, transaction, turn.wall) {
+        let Write { records, transaction, ending, purpose } = write;
+        match self.accept(&records, transaction, ending, turn.wall) {
             Ok(first) => {
                 let producer_id = transaction.map_or(ProducerId::NONE, |transaction| transaction.producer_id);
                 for (index, record) in records.into_iter().enumerate() {
                     machine.replay(Position { offset: first.plus(index as i64), producer_id }, record);
+                }
+                if let Some(ending) = ending {
+                    machine.end_transaction(ending.producer_id, ending.committed);
                 }
                 machine.written(turn, purpose, effects);
                 self.start_writing();
@@ -193,15 +196,41 @@ impl<M: StateMachine> Hosted<M> {
     }
 
     /// Puts records into the outbox; the offset of the first. Refused is what cannot be written, before it changes anything.
-    fn accept(&self, records: &[M::Record], transaction: Option<Transaction>, now: Timestamp) -> Result<Offset, ErrorCode> {
-        if records.is_empty() {
+    fn accept(
+        &self,
+        records: &[M::Record],
+        transaction: Option<Transaction>,
+        ending: Option<Ending>,
+        now: Timestamp,
+    ) -> Result<Offset, ErrorCode> {
+        if records.is_empty() && ending.is_none() {
             return Ok(Offset::NONE);
         }
         if self.log.refuses_appends() {
             return Err(ErrorCode::KafkaStorageError);
         }
+        if let Some(of) = transaction {
+            self.check_epochs(of.producer_id, of.producer_epoch, i32::MAX)?;
+        }
+        if let Some(ending) = ending {
+            self.check_epochs(ending.producer_id, ending.producer_epoch, ending.coordinator_epoch)?;
+            return Ok(self.outbox.borrow_mut().accept_marker(ending, now));
+        }
         let encoded: Result<Vec<KeyAndValue>, EncodeError> = records.iter().map(M::encode).collect();
         self.outbox.borrow_mut().accept(&encoded.map_err(|_| ErrorCode::RecordListTooLarge)?, transaction, now)
+    }
+
+    /// Refuses an epoch below one that is in the log, or on its way there.
+    fn check_epochs(&self, id: ProducerId, epoch: ProducerEpoch, coordinator_epoch: i32) -> Result<(), ErrorCode> {
+        let known = self.log.producer_epochs(id);
+        let on_its_way = self.outbox.borrow().producer_epoch(id);
+        if known.is_some_and(|(known, _)| epoch < known) || on_its_way.is_some_and(|known| epoch < known) {
+            return Err(ErrorCode::InvalidProducerEpoch);
+        }
+        if known.is_some_and(|(_, known)| coordinator_epoch < known) {
+            return Err(ErrorCode::TransactionCoordinatorFenced);
+        }
+        Ok(())
     }
 
     fn deliver(&self, reply: Reply<M>) {
@@ -247,7 +276,10 @@ impl<M: StateMachine> Hosted<M> {
                 return;
             }
             match self.append(batches) {
-                Ok(end) => self.await_durable(flush, end),
+                Ok(end) => {
+                    self.outbox.borrow_mut().note_appended(flush);
+                    self.await_durable(flush, end);
+                }
                 Err(error) => return self.fail(error),
             }
         }

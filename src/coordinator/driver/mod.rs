@@ -122,6 +122,11 @@ impl<M: StateMachine> Host<M> {
         }
     }
 
+    /// Whether it coordinates this partition, or is about to.
+    pub fn coordinates(&self, id: TopicPartitionId) -> bool {
+        self.hosted.borrow().contains_key(&id)
+    }
+
     /// The partitions that it coordinates.
     pub fn partitions(&self) -> Vec<TopicPartitionId> {
         self.hosted.borrow().keys().copied().collect()

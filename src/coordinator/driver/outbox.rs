@@ -3,11 +3,12 @@
 //! No I/O here; [`super::hosted`] takes the batches and appends them.
 
 use crate::config::limits;
-use crate::coordinator::machine::Transaction;
-use crate::types::{ErrorCode, Offset, Timestamp};
+use crate::coordinator::machine::{Ending, Transaction};
+use crate::types::{ErrorCode, Offset, ProducerEpoch, ProducerId, Timestamp};
 use crate::wire::coordinator::KeyAndValue;
-use crate::wire::records::{BatchBuilder, Compression, RecordBatch};
+use crate::wire::records::{BatchBuilder, Compression, RecordBatch, TransactionMarker, end_transaction_marker};
 use bytes::Bytes;
+use std::collections::BTreeMap;
 
 /// A record's bytes beside key and value, at most.
 const RECORD_OVERHEAD: usize = 32;
@@ -24,12 +25,14 @@ pub struct Outbox {
     /// The last flush that took, or will take, something.
     accepted: u64,
     durable: u64,
+    /// Epochs of producers that the log does not know of yet, each with the flush that takes it there.
+    epochs: BTreeMap<ProducerId, (ProducerEpoch, u64)>,
 }
 
 impl Outbox {
     /// For a log that ends at `end`.
     pub fn new(end: Offset, compression: Compression) -> Outbox {
-        Outbox { compression, sealed: Vec::new(), open: None, next_offset: end, flush: 1, accepted: 0, durable: 0 }
+        Outbox { compression, sealed: Vec::new(), open: None, next_offset: end, flush: 1, accepted: 0, durable: 0, epochs: BTreeMap::new() }
     }
 
     /// Takes records that belong together; the offset of the first.
@@ -50,10 +53,36 @@ impl Outbox {
         for (key, value) in records {
             builder.push(now, Some(key), value.as_deref(), &[]);
         }
+        if let Some(of) = transaction {
+            self.epochs.insert(of.producer_id, (of.producer_epoch, self.flush));
+        }
+        Ok(self.advance(records.len()))
+    }
+
+    /// Takes the end of a transaction; its offset.
+    pub fn accept_marker(&mut self, ending: Ending, now: Timestamp) -> Offset {
+        self.seal();
+        let marker = if ending.committed { TransactionMarker::Commit } else { TransactionMarker::Abort };
+        self.sealed.push(end_transaction_marker(marker, ending.producer_id, ending.producer_epoch, ending.coordinator_epoch, now));
+        self.epochs.insert(ending.producer_id, (ending.producer_epoch, self.flush));
+        self.advance(1)
+    }
+
+    fn advance(&mut self, records: usize) -> Offset {
         let first = self.next_offset;
-        self.next_offset = first.plus(records.len() as i64);
+        self.next_offset = first.plus(records as i64);
         self.accepted = self.flush;
-        Ok(first)
+        first
+    }
+
+    /// The epoch that a producer will have in the log, if that is not there yet.
+    pub fn producer_epoch(&self, id: ProducerId) -> Option<ProducerEpoch> {
+        self.epochs.get(&id).map(|(epoch, _)| *epoch)
+    }
+
+    /// The log has everything up to this flush.
+    pub fn note_appended(&mut self, flush: u64) {
+        self.epochs.retain(|_, (_, taken)| *taken > flush);
     }
 
     fn seal(&mut self) {

@@ -7,7 +7,7 @@ use super::offsets::{CommittedOffset, OffsetKey};
 use super::record::GroupRecord;
 use super::request::GroupResponse;
 use super::{Groups, Purpose};
-use crate::coordinator::machine::{Effects, Token, Turn};
+use crate::coordinator::machine::{Effects, Token, Transaction, Turn};
 use crate::types::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, Timestamp};
 use crate::wire::Str;
 use crate::wire::api::offset_commit::*;
@@ -48,9 +48,10 @@ impl Groups {
         token: Token,
         request: OffsetCommitRequest,
         version: i16,
+        transaction: Option<Transaction>,
         effects: &mut Effects<Groups>,
     ) {
-        if let Err(error) = self.check_commit(turn, &request, version, effects) {
+        if let Err(error) = self.check_commit(turn, &request, version, transaction.is_some(), effects) {
             return effects.reply(token, Err(error));
         }
         let expires_at = match request.retention_time_ms {
@@ -83,7 +84,11 @@ impl Groups {
         if records.is_empty() {
             return effects.reply(token, Ok(response));
         }
-        effects.write(records, Purpose::Answer { token, response });
+        let purpose = Purpose::Answer { token, response };
+        match transaction {
+            Some(transaction) => effects.write_in(transaction, records, purpose),
+            None => effects.write(records, purpose),
+        }
     }
 
     /// Makes the group where a commit may; says that its member was heard of.
@@ -92,6 +97,7 @@ impl Groups {
         turn: &mut Turn,
         request: &OffsetCommitRequest,
         version: i16,
+        is_transactional: bool,
         effects: &mut Effects<Groups>,
     ) -> Result<(), ErrorCode> {
         let generation = request.generation_id_or_member_epoch;
@@ -105,7 +111,10 @@ impl Groups {
             };
         }
         self.with_group(turn, effects, &request.group_id, |group, work| {
-            group.check_commit(&request.member_id, request.group_instance_id.as_ref(), generation, false)?;
+            group.check_commit(&request.member_id, request.group_instance_id.as_ref(), generation, is_transactional)?;
+            if is_transactional {
+                return Ok(());
+            }
             if group.phase == Phase::Stable || group.phase.is_preparing() {
                 group.expect_heartbeat(&request.member_id, work);
             }

@@ -249,7 +249,11 @@ impl StateMachine for Groups {
                     None => effects.reply(token, Err(ErrorCode::UnknownMemberId)),
                 }
             }
-            GroupRequest::Commit { request, version } => self.commit(turn, token, request, version, effects),
+            GroupRequest::Commit { request, version } => self.commit(turn, token, request, version, None, effects),
+            GroupRequest::TxnCommit { request, transaction, .. } => self.commit(turn, token, request, 0, Some(transaction), effects),
+            GroupRequest::EndTransaction(ending) => {
+                effects.end_transaction(ending, Purpose::Answer { token, response: GroupResponse::TransactionEnded });
+            }
             GroupRequest::Fetch { group, require_stable } => {
                 effects.reply_durable(token, Ok(GroupResponse::Fetch(self.fetch(group, require_stable))));
             }

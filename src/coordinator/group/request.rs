@@ -4,7 +4,7 @@
 
 use super::Groups;
 use super::member::Protocol;
-use crate::coordinator::machine::Token;
+use crate::coordinator::machine::{Ending, Token, Transaction};
 use crate::types::ErrorCode;
 use crate::wire::Str;
 use crate::wire::api::delete_groups::DeletableGroupResult;
@@ -63,6 +63,15 @@ pub enum GroupRequest {
         request: OffsetCommitRequest,
         version: i16,
     },
+    /// Offsets that count when the transaction commits.
+    TxnCommit {
+        request: OffsetCommitRequest,
+        transaction: Transaction,
+        /// By which the partition's core let the producer in.
+        admission: Option<u64>,
+    },
+    /// A transaction ends that had offsets in this partition.
+    EndTransaction(Ending),
     Fetch {
         group: OffsetFetchRequestGroup,
         require_stable: bool,
@@ -92,6 +101,7 @@ pub enum GroupResponse {
     Heartbeat(ErrorCode),
     Leave(LeaveGroupResponse),
     Commit(OffsetCommitResponse),
+    TransactionEnded,
     Fetch(OffsetFetchResponseGroup),
     DeleteOffsets(OffsetDeleteResponse),
     Describe(Vec<DescribedGroup>),

@@ -3,20 +3,14 @@
 use super::Transactions;
 use super::metadata::TransactionMetadata;
 use super::state::TransactionState;
-use crate::types::{ErrorCode, ProducerEpoch, ProducerId, Timestamp};
+use crate::types::{ErrorCode, ProducerId, Timestamp};
 use crate::wire::Str;
 use crate::wire::api::{describe_transactions, list_transactions};
 
 impl Transactions {
     pub fn describe(&self, id: &Str) -> describe_transactions::TransactionState {
-        let failed = |error_code| describe_transactions::TransactionState {
-            error_code,
-            transactional_id: id.clone(),
-            transaction_start_time_ms: Timestamp::NONE.0,
-            producer_id: ProducerId::NONE,
-            producer_epoch: ProducerEpoch(-1),
-            ..Default::default()
-        };
+        let failed =
+            |error_code| describe_transactions::TransactionState { error_code, transactional_id: id.clone(), ..Default::default() };
         if id.is_empty() {
             return failed(ErrorCode::InvalidRequest);
         }

@@ -42,6 +42,12 @@ impl TransactionMetadata {
         self.epoch >= EPOCH_EXHAUSTED
     }
 
+    /// Memory it takes, about.
+    pub fn bytes(&self, id: &str) -> u64 {
+        let topics: usize = self.partitions.iter().map(|(topic, ids)| 2 * topic.len() + 128 + 16 * ids.len()).sum();
+        (512 + 2 * id.len() + topics) as u64
+    }
+
     /// What comes after this.
     pub fn next(&self, state: TransactionState, now: Timestamp) -> TransactionMetadata {
         TransactionMetadata { state, previous_producer_id: self.producer_id, updated_at: now, ..self.clone() }

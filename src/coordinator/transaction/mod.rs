@@ -12,9 +12,11 @@ mod admin;
 mod end;
 mod expiry;
 mod init;
+mod machine;
 mod markers;
 mod metadata;
 mod partitions;
+mod request;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -24,10 +26,16 @@ pub use init::{InitAnswer, InitAsk};
 pub use markers::Markers;
 pub use metadata::{Change, TopicPartitions, TransactionMetadata};
 pub use partitions::AddAsk;
+pub use request::{TransactionAnswer, TransactionRequest, TransactionResponse};
 pub use state::TransactionState;
 
+use super::machine::Token;
+use super::timers::Timers;
+use crate::config::TransactionCoordinatorConfig;
 use crate::types::{ErrorCode, Timestamp};
 use crate::wire::Str;
+use machine::Timer;
+use markers::Owed;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// From this version on a transaction's end is the end of its epoch.
@@ -40,6 +48,21 @@ pub struct TransactionConfig {
     pub timeout_max_ms: i32,
     /// `transactional.id.expiration.ms`
     pub expiration_ms: i64,
+    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`
+    pub abort_interval_ms: u64,
+    /// `transaction.remove.expired.transaction.cleanup.interval.ms`
+    pub expiry_interval_ms: u64,
+}
+
+impl TransactionConfig {
+    pub fn of(config: &TransactionCoordinatorConfig) -> TransactionConfig {
+        TransactionConfig {
+            timeout_max_ms: config.max_timeout_ms,
+            expiration_ms: i64::from(config.id_expiration_ms),
+            abort_interval_ms: config.abort_timed_out_interval_ms.max(1) as u64,
+            expiry_interval_ms: config.remove_expired_interval_ms.max(1) as u64,
+        }
+    }
 }
 
 /// What a handler decided: nothing has happened yet.
@@ -71,12 +94,30 @@ pub struct Transactions {
     /// When open transactions have taken too long.
     deadlines: BTreeSet<(Timestamp, Str)>,
     /// Partitions that wait for the markers of decided transactions. Not replicated: who loads the log owes them all again.
-    owed: BTreeMap<Str, TopicPartitions>,
+    owed: BTreeMap<Str, Owed>,
+    /// Of them, those that nobody was told to send.
+    unsent: BTreeSet<Str>,
+    /// The number of the next transaction that owes markers, so that late news of another with the same id is known as such.
+    next_number: u64,
+    /// Who waits for markers to send.
+    sender: Option<Token>,
+    timers: Timers<Timer>,
+    bytes: u64,
 }
 
 impl Transactions {
     pub fn new(config: TransactionConfig) -> Transactions {
-        Transactions { config, ids: BTreeMap::new(), deadlines: BTreeSet::new(), owed: BTreeMap::new() }
+        Transactions {
+            config,
+            ids: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            owed: BTreeMap::new(),
+            unsent: BTreeSet::new(),
+            next_number: 0,
+            sender: None,
+            timers: Timers::default(),
+            bytes: 0,
+        }
     }
 
     /// Applies a change that is accepted into the log, or is read from it.
@@ -86,15 +127,19 @@ impl Transactions {
             self.deadlines.remove(&(deadline, id.clone()));
         }
         self.owed.remove(&id);
-        let Some(metadata) = metadata else {
-            self.ids.remove(&id);
-            return;
-        };
+        self.unsent.remove(&id);
+        if let Some(before) = self.ids.remove(&id) {
+            self.bytes -= before.bytes(&id);
+        }
+        let Some(metadata) = metadata else { return };
+        self.bytes += metadata.bytes(&id);
         if let Some(deadline) = metadata.deadline() {
             self.deadlines.insert((deadline, id.clone()));
         }
         if metadata.state.is_prepared() {
-            self.owed.insert(id.clone(), metadata.partitions.clone());
+            self.owed.insert(id.clone(), Owed { number: self.next_number, partitions: metadata.partitions.clone() });
+            self.next_number = self.next_number.wrapping_add(1);
+            self.unsent.insert(id.clone());
         }
         self.ids.insert(id, metadata);
     }

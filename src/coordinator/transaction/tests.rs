@@ -10,7 +10,8 @@ use crate::wire::coordinator::TransactionRecord;
 use bytes::Bytes;
 use std::fmt::Write as _;
 
-const CONFIG: TransactionConfig = TransactionConfig { timeout_max_ms: 900_000, expiration_ms: 604_800_000 };
+const CONFIG: TransactionConfig =
+    TransactionConfig { timeout_max_ms: 900_000, expiration_ms: 604_800_000, abort_interval_ms: 10_000, expiry_interval_ms: 3_600_000 };
 
 /// A coordinator, its log, and what was said so far. All requests are of one transactional id.
 struct Story {
