@@ -29,6 +29,7 @@ public final class Differential {
         AdminQuestions.ask(differential);
         CompactionQuestions.ask(differential, differential.cases);
         GroupQuestions.ask(differential);
+        TransactionQuestions.ask(differential);
         System.exit(differential.cases.status());
     }
 
@@ -69,6 +70,17 @@ public final class Differential {
             }
             versionsOf.entrySet().stream().limit(40).forEach(entry -> System.out.println("      | " + entry.getKey() + "  in versions " + entry.getValue()));
             Cases.check(versionsOf.size() + " differences (Apache Kafka / Ringmill)", versionsOf.isEmpty());
+        });
+    }
+
+    /** Asks each its own question. */
+    void compareEach(String name, ApiKeys api, int version, String ofKafka, String ofRingmill) {
+        cases.run(api.name + " " + version + ": " + name, () -> {
+            JsonNode kafkas = answer(kafka, api, version, ofKafka, (peer, answer) -> { });
+            JsonNode ringmills = answer(ringmill, api, version, ofRingmill, (peer, answer) -> { });
+            List<String> differences = Comparison.differences(kafkas, ringmills);
+            differences.forEach(difference -> System.out.println("      | " + difference));
+            Cases.check(differences.size() + " differences (Apache Kafka / Ringmill)", differences.isEmpty());
         });
     }
 

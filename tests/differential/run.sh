@@ -5,7 +5,7 @@ oracle="$(free_port)" port="$(free_port)"
 # Compaction shall begin soon, and not have memory for all keys.
 cleaner=("log.cleaner.backoff.ms=200" "log.cleaner.dedupe.buffer.size=1100000")
 # The first member of a group need not wait for others.
-groups=("group.initial.rebalance.delay.ms=0" "offsets.topic.num.partitions=4")
+groups=("group.initial.rebalance.delay.ms=0" "offsets.topic.num.partitions=4" "transaction.state.log.num.partitions=4")
 # A stall of 9 s would otherwise fence the oracle's only broker, and all its partitions get new leader epochs.
 session=("broker.session.timeout.ms=600000")
 broker_start kafka "$work/oracle" "$oracle" "${cleaner[@]}" "${groups[@]}" "${session[@]}" || exit 1
@@ -14,7 +14,7 @@ counted kafka_java Differential "127.0.0.1:$oracle" "127.0.0.1:$port"
 broker_stop "$work/oracle"
 broker_stop "$work/broker"
 
-# Transactions, which Ringmill does not serve yet: Kafka writes them, then both compact the same directory.
+# Transactions that Kafka writes; then both compact the same directory.
 small=(transaction.state.log.num.partitions=1 offsets.topic.num.partitions=1)
 broker_start kafka "$work/writer" "$oracle" "${small[@]}" log.cleaner.enable=false || exit 1
 kafka_java CompactionTransactions write "127.0.0.1:$oracle" || exit 1

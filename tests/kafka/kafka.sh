@@ -44,6 +44,7 @@ kafka_tool() {
     kafka-dump-log) class=org.apache.kafka.tools.DumpLogSegments ;;
     kafka-consumer-groups) class=org.apache.kafka.tools.consumer.group.ConsumerGroupCommand ;;
     kafka-groups) class=org.apache.kafka.tools.GroupsCommand ;;
+    kafka-transactions) class=org.apache.kafka.tools.TransactionsCommand ;;
     kafka-storage) class=kafka.tools.StorageTool ;;
     *) echo "no class known for $1" >&2; return 2 ;;
   esac

@@ -5,6 +5,7 @@ mod client;
 mod groups;
 mod moves;
 mod oracle;
+mod transactions;
 
 use client::{Client, Gone};
 use oracle::{Oracle, Partition, value_of};
