@@ -70,7 +70,7 @@ impl Producer {
 
     /// Clients of version 2 of transactions, and those before.
     fn is_new(&self) -> bool {
-        self.number % 2 == 0
+        self.number.is_multiple_of(2)
     }
 
     async fn run(mut self) {
@@ -119,10 +119,10 @@ impl Producer {
         for partition in partitions {
             self.produce(client, life, partition, number).await?;
         }
-        if random_u64() % 10 == 0 {
+        if random_u64().is_multiple_of(10) {
             sleep(Duration::from_millis(random_u64() % 8_000)).await;
         }
-        let committed = random_u64() % 3 > 0;
+        let committed = !random_u64().is_multiple_of(3);
         self.end(client, life, committed).await?;
         let fate = if committed { Fate::Committed } else { Fate::Aborted };
         self.oracle.borrow_mut().get_mut(&number).expect("it began").1 = fate;
