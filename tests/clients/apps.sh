@@ -14,7 +14,9 @@ again() {
 broker_start "$test_broker" "$broker" "$port" group.initial.rebalance.delay.ms=0 || exit 1
 counted kafka_java ConnectCases "$bootstrap" "$work" "$(free_port)" 1
 counted kafka_java StreamsCases "$bootstrap" "$work" at_least_once 1
+counted kafka_java StreamsCases "$bootstrap" "$work" exactly_once_v2 1
 again
 counted kafka_java ConnectCases "$bootstrap" "$work" "$(free_port)" 2
 counted kafka_java StreamsCases "$bootstrap" "$work" at_least_once 2
+counted kafka_java StreamsCases "$bootstrap" "$work" exactly_once_v2 2
 finish
