@@ -176,6 +176,12 @@ pub const SCENARIOS: &[Scenario] = &[
         target: "",
     },
     Scenario {
+        name: "java-consume",
+        title: "kafka-consumer-perf-test, 512 MiB from the start of 16 partitions",
+        kind: Kind::Stock(Client::JavaConsumer, "--partitions 16 --fill-mib 512 --record-bytes 1024"),
+        target: "",
+    },
+    Scenario {
         name: "librdkafka-produce",
         title: "librdkafka's producer, the same",
         kind: Kind::Stock(Client::RdkafkaProducer, "--partitions 16 --batch-bytes 65536 --record-bytes 1024"),

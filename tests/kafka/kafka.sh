@@ -37,6 +37,7 @@ kafka_tool() {
     kafka-console-producer) class=org.apache.kafka.tools.ConsoleProducer ;;
     kafka-console-consumer) class=org.apache.kafka.tools.consumer.ConsoleConsumer ;;
     kafka-producer-perf-test) class=org.apache.kafka.tools.ProducerPerformance ;;
+    kafka-consumer-perf-test) class=org.apache.kafka.tools.ConsumerPerformance ;;
     kafka-get-offsets) class=org.apache.kafka.tools.GetOffsetShell ;;
     kafka-delete-records) class=org.apache.kafka.tools.DeleteRecordsCommand ;;
     kafka-log-dirs) class=org.apache.kafka.tools.LogDirsCommand ;;
