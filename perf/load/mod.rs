@@ -43,6 +43,8 @@ use topic::Leader;
 /// Between the threads' making and the first request.
 const HEAD_START: Duration = Duration::from_millis(50);
 const INIT_PRODUCER_ID_VERSION: i16 = 4;
+/// A broker that has just been started has its coordinators by then.
+const STARTED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Connections of one kind before they have a schedule.
 type Unscheduled<'a> = Vec<Box<dyn FnOnce(Schedule) -> Role<'a> + 'a>>;
@@ -136,10 +138,18 @@ fn producers<'a>(load: &'a Load, leaders: &[Leader]) -> Result<Unscheduled<'a>> 
 }
 
 fn identity(address: &str, partitions: usize) -> Result<Identity> {
-    let response = Client::connect(address)?.ask(&InitProducerIdRequest::default(), INIT_PRODUCER_ID_VERSION)?;
-    match response.error_code {
-        ErrorCode::None => Ok(Identity { id: response.producer_id, epoch: response.producer_epoch, sequences: vec![0; partitions] }),
-        error => Err(format!("no producer id: {error:?}").into()),
+    let mut client = Client::connect(address)?;
+    let until = Instant::now() + STARTED_WITHIN;
+    loop {
+        let response = client.ask(&InitProducerIdRequest::default(), INIT_PRODUCER_ID_VERSION)?;
+        match response.error_code {
+            ErrorCode::None => {
+                return Ok(Identity { id: response.producer_id, epoch: response.producer_epoch, sequences: vec![0; partitions] });
+            }
+            // Kafka says so while it is young.
+            ErrorCode::CoordinatorLoadInProgress if Instant::now() < until => thread::sleep(Duration::from_millis(100)),
+            error => return Err(format!("no producer id: {error:?}").into()),
+        }
     }
 }
 

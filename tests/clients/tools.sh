@@ -203,6 +203,20 @@ groups_are_listed_described_reset_and_deleted() {
   expect_contains deleted "successful" "$(tool kafka-consumer-groups --delete --group tools)"
   refused "not found" tool kafka-consumer-groups --describe --group tools
 }
+transactions_are_listed_and_described() {
+  create bill
+  kafka_tool kafka-producer-perf-test --topic bill --throughput -1 --num-records 500 --record-size 100 \
+    --producer-props "bootstrap.servers=$bootstrap" --transactional-id tools --transaction-duration-ms 50
+  expect_contains list tools "$(tool kafka-transactions list)"
+  # Its markers may still be on their way: prepared or complete.
+  expect_contains described Commit "$(tool kafka-transactions describe --transactional-id tools)"
+  # The header, and one producer that has no transaction open.
+  local producers
+  producers="$(tool kafka-transactions describe-producers --topic bill --partition 0)"
+  expect_equal "lines of producers" 2 "$(echo "$producers" | grep -c .)"
+  expect_contains producers None "$producers"
+  expect_equal "lines of hanging transactions" 1 "$(tool kafka-transactions find-hanging --topic bill | grep -c .)"
+}
 rolled_topic() {
   create rolled --config segment.bytes=1048576
   kafka_tool kafka-producer-perf-test --topic rolled --num-records 30000 --record-size 150 --throughput -1 \
@@ -224,6 +238,7 @@ test_case "log-dirs" log_dirs_are_described
 test_case "delete-records" records_are_deleted
 test_case "broker-api-versions" broker_api_versions
 test_case "consumer-groups and groups" groups_are_listed_described_reset_and_deleted
+test_case "kafka-transactions" transactions_are_listed_and_described
 test_case "a topic of small segments" rolled_topic
 broker_stop "$broker"
 test_case "dump-log reads the segments after a stop" dump_log_reads_the_segments
