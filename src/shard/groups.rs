@@ -3,11 +3,10 @@
 use super::Shard;
 use super::admission::Applicant;
 use super::message::{Reply, Request};
-use super::publication::Owner;
 use super::transactions::TRANSACTIONS_TOPIC;
 use crate::config::{BrokerConfig, limits};
 use crate::coordinator::group::{GroupAnswer, GroupConfig, GroupRequest, Groups};
-use crate::coordinator::{Host, HostSettings, partition_for};
+use crate::coordinator::{Host, HostSettings};
 use crate::log::PartitionLog;
 use crate::types::{ErrorCode, LeaderEpoch, TopicPartitionId};
 use crate::wire::Str;
@@ -32,15 +31,12 @@ pub fn host(config: &BrokerConfig) -> Rc<Host<Groups>> {
 impl Shard {
     /// The partition that a group's coordinator is on; `None` as long as there is no topic for them.
     pub fn group_partition(&self, group: &str) -> Option<TopicPartitionId> {
-        let image = self.image();
-        let topic = image.topic_by_name(OFFSETS_TOPIC)?;
-        Some(TopicPartitionId { topic_id: topic.id, partition: partition_for(group, topic.partitions.len()) })
+        self.coordinator_partition(OFFSETS_TOPIC, group)
     }
 
     /// All partitions that have groups.
     pub fn group_partitions(&self) -> Vec<TopicPartitionId> {
-        let image = self.image();
-        image.topic_by_name(OFFSETS_TOPIC).map(|topic| topic.partition_ids().collect()).unwrap_or_default()
+        self.coordinator_partitions(OFFSETS_TOPIC)
     }
 
     /// Asks a group's coordinator.
@@ -53,24 +49,16 @@ impl Shard {
 
     /// Asks the coordinator of a partition's groups; where the partition moves meanwhile, again at its new core.
     pub async fn ask_groups_of(self: &Rc<Self>, id: TopicPartitionId, request: GroupRequest) -> GroupAnswer {
-        loop {
-            let asked = self.owner_of(id);
-            let answer = match asked {
-                Owner::Here => self.ask_groups_here(id, request.clone()).await,
-                Owner::Shard(owner) => {
-                    let ask = Request::Groups { id, request: Box::new(request.clone()) };
-                    match self.calls.call(owner.0 as usize, ask).await {
-                        Reply::Groups(answer) => *answer,
-                        _ => unreachable!("Groups is answered by the coordinator"),
-                    }
-                }
-                Owner::Nobody => return Err(ErrorCode::NotCoordinator),
-            };
-            if answer != Err(ErrorCode::NotCoordinator) || self.is_stopping() || !self.is_elsewhere(id, asked) {
-                return answer;
-            }
-            self.moving.settled(id).await;
-        }
+        self.ask_owner(
+            id,
+            async || self.ask_groups_here(id, request.clone()).await,
+            || Request::Groups { id, request: Box::new(request.clone()) },
+            |reply| match reply {
+                Reply::Groups(answer) => *answer,
+                _ => unreachable!("Groups is answered by the coordinator"),
+            },
+        )
+        .await
     }
 
     /// A partition's log is open here: its groups, or transactions, are coordinated here from now on.

@@ -8,6 +8,7 @@ pub mod admission;
 pub mod budget;
 pub mod calls;
 pub mod connection;
+mod coordinators;
 pub mod delete_records;
 pub mod failures;
 pub mod fetch;

@@ -7,13 +7,12 @@
 use super::Shard;
 use super::markers::MarkerWrite;
 use super::message::{Reply, Request};
-use super::publication::Owner;
 use crate::config::{BrokerConfig, limits};
 use crate::coordinator::machine::Ending;
 use crate::coordinator::transaction::{
     Markers, TransactionAnswer, TransactionConfig, TransactionRequest, TransactionResponse, Transactions,
 };
-use crate::coordinator::{Host, HostSettings, partition_for};
+use crate::coordinator::{Host, HostSettings};
 use crate::log::PartitionLog;
 use crate::rt::{Queue, sleep, spawn};
 use crate::types::{ErrorCode, LeaderEpoch, PartitionIndex, TopicPartitionId};
@@ -37,15 +36,12 @@ pub fn host(config: &BrokerConfig) -> Rc<Host<Transactions>> {
 impl Shard {
     /// The partition that a transactional id's coordinator is on; `None` as long as there is no topic for them.
     pub fn transaction_partition(&self, transactional_id: &str) -> Option<TopicPartitionId> {
-        let image = self.image();
-        let topic = image.topic_by_name(TRANSACTIONS_TOPIC)?;
-        Some(TopicPartitionId { topic_id: topic.id, partition: partition_for(transactional_id, topic.partitions.len()) })
+        self.coordinator_partition(TRANSACTIONS_TOPIC, transactional_id)
     }
 
     /// All partitions that have transactional ids.
     pub fn transaction_partitions(&self) -> Vec<TopicPartitionId> {
-        let image = self.image();
-        image.topic_by_name(TRANSACTIONS_TOPIC).map(|topic| topic.partition_ids().collect()).unwrap_or_default()
+        self.coordinator_partitions(TRANSACTIONS_TOPIC)
     }
 
     /// Asks a transactional id's coordinator.
@@ -58,24 +54,16 @@ impl Shard {
 
     /// Asks the coordinator of a partition's transactional ids; where the partition moves meanwhile, again at its new core.
     pub async fn ask_transactions_of(self: &Rc<Self>, id: TopicPartitionId, request: TransactionRequest) -> TransactionAnswer {
-        loop {
-            let asked = self.owner_of(id);
-            let answer = match asked {
-                Owner::Here => self.transactions.ask(id, request.clone()).await,
-                Owner::Shard(owner) => {
-                    let ask = Request::Transactions { id, request: Box::new(request.clone()) };
-                    match self.calls.call(owner.0 as usize, ask).await {
-                        Reply::Transactions(answer) => *answer,
-                        _ => unreachable!("Transactions is answered by the coordinator"),
-                    }
-                }
-                Owner::Nobody => return Err(ErrorCode::NotCoordinator),
-            };
-            if answer != Err(ErrorCode::NotCoordinator) || self.is_stopping() || !self.is_elsewhere(id, asked) {
-                return answer;
-            }
-            self.moving.settled(id).await;
-        }
+        self.ask_owner(
+            id,
+            async || self.transactions.ask(id, request.clone()).await,
+            || Request::Transactions { id, request: Box::new(request.clone()) },
+            |reply| match reply {
+                Reply::Transactions(answer) => *answer,
+                _ => unreachable!("Transactions is answered by the coordinator"),
+            },
+        )
+        .await
     }
 
     /// A partition's log is open here: its transactional ids are coordinated here from now on, and what they owe is sent.
