@@ -3,7 +3,7 @@
 //! Checked: a partition has one owner in a generation; a commit that was acknowledged never goes back.
 
 use super::client::{Client, Gone};
-use super::{boot, connect};
+use super::{boot, connect, live};
 use bytes::Bytes;
 use ringmill::rt::sim::{NetworkFaults, Options, World, for_each_seed};
 use ringmill::rt::{random_u64, sleep};
@@ -271,16 +271,7 @@ fn consume_together(seed: u64) -> (u64, u64) {
         });
     }
     for _ in 0..LIVES {
-        let node = boot(&world, broker, 1 + world.random_below(3) as usize);
-        world.run_for(Duration::from_millis(6_000 + world.random_below(9_000)));
-        match world.random_below(4) {
-            0 => world.kill(broker),
-            1 => {
-                node.stop();
-                assert!(world.run_until(Duration::from_secs(30), || world.running_cores(broker) == 0), "a clean stop takes less than 30 s");
-            }
-            _ => world.crash(broker),
-        }
+        live(&world, broker, 6_000);
     }
     world.kill(clients);
     world.set_network_faults(NetworkFaults::default());

@@ -45,6 +45,20 @@ fn boot(world: &World, machine: Machine, shards: usize) -> Node {
     node
 }
 
+/// One life of the broker, of at least so many ms and up to nine seconds more, on one to three shards: killed, stopped, or crashed with its machine.
+fn live(world: &World, broker: Machine, ms_min: u64) {
+    let node = boot(world, broker, 1 + world.random_below(3) as usize);
+    world.run_for(Duration::from_millis(ms_min + world.random_below(9_000)));
+    match world.random_below(4) {
+        0 => world.kill(broker),
+        1 => {
+            node.stop();
+            assert!(world.run_until(Duration::from_secs(30), || world.running_cores(broker) == 0), "a clean stop takes less than 30 s");
+        }
+        _ => world.crash(broker),
+    }
+}
+
 async fn connect(address: SocketAddr) -> Client {
     loop {
         match Client::connect(address).await {
