@@ -6,14 +6,29 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BiConsumer;
+import java.util.function.IntPredicate;
 import org.apache.kafka.common.protocol.ApiKeys;
+import org.apache.kafka.common.protocol.Errors;
 
 /**
  * Asks Apache Kafka and Ringmill the same questions, each in every version, and compares the answers.
  * Arguments: Kafka's bootstrap, Ringmill's bootstrap. The questions are in *Questions.java.
  */
 public final class Differential {
+    /**
+     * What a broker says while it is not ready: a topic that it has not seen yet, a coordinator that loads, markers that are being written, a
+     * coordinator that could not be asked whether records are of a transaction (NOT_ENOUGH_REPLICAS to older producers). How long that takes
+     * is each broker's own: where the answers differ and one of them says so, that one is asked again.
+     */
+    private static final Set<Integer> PASSING = Set.of((int) Errors.UNKNOWN_TOPIC_OR_PARTITION.code(), (int) Errors.LEADER_NOT_AVAILABLE.code(),
+        (int) Errors.NOT_LEADER_OR_FOLLOWER.code(), (int) Errors.COORDINATOR_LOAD_IN_PROGRESS.code(), (int) Errors.COORDINATOR_NOT_AVAILABLE.code(),
+        (int) Errors.NOT_COORDINATOR.code(), (int) Errors.CONCURRENT_TRANSACTIONS.code(), (int) Errors.UNKNOWN_TOPIC_ID.code(),
+        (int) Errors.NETWORK_EXCEPTION.code(), (int) Errors.NOT_ENOUGH_REPLICAS.code());
+    private static final int MOST_TRIES = 100;
+    private static final int BETWEEN_TRIES_MS = 50;
+
     final Peer kafka;
     final Peer ringmill;
     private final Cases cases = new Cases();
@@ -37,16 +52,21 @@ public final class Differential {
     void prepare(ApiKeys api, int version, String request) throws Exception {
         for (Peer peer : List.of(kafka, ringmill)) {
             JsonNode answer = peer.ask(api, (short) version, request);
-            Cases.check(peer.name + " did not prepare " + api + ": " + answer, !hasError(answer));
+            for (int tries = 0; hasError(answer, PASSING::contains) && tries < MOST_TRIES; tries++) {
+                Thread.sleep(BETWEEN_TRIES_MS);
+                answer = peer.ask(api, (short) version, request);
+            }
+            Cases.check(peer.name + " did not prepare " + api + ": " + answer,
+                answer != Peer.CLOSED && answer != Peer.SILENT && !hasError(answer, code -> code != 0));
         }
     }
 
-    private static boolean hasError(JsonNode node) {
-        if (node instanceof ObjectNode && node.path("errorCode").asInt() != 0 || node == Peer.CLOSED || node == Peer.SILENT) {
+    private static boolean hasError(JsonNode node, IntPredicate which) {
+        if (node instanceof ObjectNode && which.test(node.path("errorCode").asInt())) {
             return true;
         }
         for (JsonNode child : node) {
-            if (hasError(child)) {
+            if (hasError(child, which)) {
                 return true;
             }
         }
@@ -62,9 +82,7 @@ public final class Differential {
         cases.run(api.name + " " + from + "-" + to + ": " + name, () -> {
             Map<String, List<Integer>> versionsOf = new LinkedHashMap<>();
             for (int version = from; version <= to; version++) {
-                JsonNode ofKafka = answer(kafka, api, version, request, change);
-                JsonNode ofRingmill = answer(ringmill, api, version, request, change);
-                for (String difference : Comparison.differences(ofKafka, ofRingmill)) {
+                for (String difference : differences(api, version, request, request, change)) {
                     versionsOf.computeIfAbsent(difference.replaceAll("<some>", "*"), key -> new ArrayList<>()).add(version);
                 }
             }
@@ -76,12 +94,28 @@ public final class Differential {
     /** Asks each its own question. */
     void compareEach(String name, ApiKeys api, int version, String ofKafka, String ofRingmill) {
         cases.run(api.name + " " + version + ": " + name, () -> {
-            JsonNode kafkas = answer(kafka, api, version, ofKafka, (peer, answer) -> { });
-            JsonNode ringmills = answer(ringmill, api, version, ofRingmill, (peer, answer) -> { });
-            List<String> differences = Comparison.differences(kafkas, ringmills);
+            List<String> differences = differences(api, version, ofKafka, ofRingmill, (peer, answer) -> { });
             differences.forEach(difference -> System.out.println("      | " + difference));
             Cases.check(differences.size() + " differences (Apache Kafka / Ringmill)", differences.isEmpty());
         });
+    }
+
+    private List<String> differences(ApiKeys api, int version, String toKafka, String toRingmill, BiConsumer<Peer, JsonNode> change) throws Exception {
+        JsonNode ofKafka = answer(kafka, api, version, toKafka, change);
+        JsonNode ofRingmill = answer(ringmill, api, version, toRingmill, change);
+        List<String> differences = Comparison.differences(ofKafka, ofRingmill);
+        for (int tries = 0; !differences.isEmpty() && tries < MOST_TRIES; tries++) {
+            boolean kafkaWaits = hasError(ofKafka, PASSING::contains);
+            boolean ringmillWaits = hasError(ofRingmill, PASSING::contains);
+            if (!kafkaWaits && !ringmillWaits) {
+                break;
+            }
+            Thread.sleep(BETWEEN_TRIES_MS);
+            ofKafka = kafkaWaits ? answer(kafka, api, version, toKafka, change) : ofKafka;
+            ofRingmill = ringmillWaits ? answer(ringmill, api, version, toRingmill, change) : ofRingmill;
+            differences = Comparison.differences(ofKafka, ofRingmill);
+        }
+        return differences;
     }
 
     private static JsonNode answer(Peer peer, ApiKeys api, int version, String request, BiConsumer<Peer, JsonNode> change) throws Exception {

@@ -43,8 +43,9 @@ final class TransactionQuestions {
     }
 
     private void prepare() throws Exception {
+        // The records are of 1970: retention, whose first look is 30 s after the start, would take them away while they are asked for.
         both.prepare(CREATE_TOPICS, 7, """
-            {topics: [{name: 'txn', numPartitions: 3, replicationFactor: 1, assignments: [], configs: []}],
+            {topics: [{name: 'txn', numPartitions: 3, replicationFactor: 1, assignments: [], configs: [{name: 'retention.ms', value: '-1'}]}],
              timeoutMs: 30000, validateOnly: false}""");
         for (Peer peer : List.of(both.kafka, both.ringmill)) {
             String find = "{keyType: 1, coordinatorKeys: ['t']}";
