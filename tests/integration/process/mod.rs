@@ -7,6 +7,7 @@ mod disk_full;
 mod groups;
 mod kill;
 mod librdkafka_groups;
+mod librdkafka_transactions;
 mod lifecycle;
 mod many_partitions;
 mod memory;
