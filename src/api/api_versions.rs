@@ -6,22 +6,10 @@
 //! - A bad client name or version (from 3 on) is INVALID_REQUEST, as in Kafka.
 
 use super::{Handled, RequestContext};
+use crate::controller::FEATURES;
 use crate::types::ErrorCode;
 use crate::wire::api::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey};
 use crate::wire::{ApiKey, ApiSpec};
-
-/// A feature and the levels this broker can run at.
-struct Feature {
-    name: &'static str,
-    level_min: i16,
-    level_max: i16,
-}
-
-/// What works here. `metadata.version` spans Kafka's 3.3-IV3 to 4.3-IV0, as clients know them.
-const FEATURES: &[Feature] = &[
-    Feature { name: "metadata.version", level_min: 7, level_max: 30 },
-    Feature { name: "transaction.version", level_min: 0, level_max: 2 },
-];
 
 /// The answer to a version we do not speak.
 pub fn unsupported(context: &RequestContext) -> Handled {

@@ -37,6 +37,7 @@ mod scatter;
 mod sync_group;
 mod topics;
 mod txn_offset_commit;
+mod update_features;
 mod view;
 mod write_txn_markers;
 
@@ -212,6 +213,7 @@ pub async fn handle(context: RequestContext) -> Handled {
         IncrementalAlterConfigs => answer(context, configs::incremental_alter).await,
         InitProducerId => answer(context, init_producer_id::handle).await,
         OffsetForLeaderEpoch => answer(context, offset_for_leader_epoch::handle).await,
+        UpdateFeatures => answer(context, update_features::handle).await,
         DescribeCluster => answer(context, describe_cluster::handle).await,
         DescribeTopicPartitions => answer(context, describe_topic_partitions::handle).await,
         DescribeLogDirs => answer(context, describe_log_dirs::handle).await,

@@ -5,12 +5,13 @@
 
 use super::delta::MetadataDelta;
 use super::driver::{Driver, Publication, Published, Submission};
+use super::features::first_levels;
 use super::handler::HandlerContext;
 use super::image::MetadataImage;
 use super::placement::Placement;
 use super::raft_log::{MetadataLog, OpenError, Origin, Recovered};
 use super::raft_node::{RaftNode, raft_id};
-use super::record::{ClusterRecord, FeatureLevelRecord, Record, decode_batch};
+use super::record::{ClusterRecord, Record, decode_batch};
 use super::request::{ControllerReply, ControllerRequest};
 use crate::config::BrokerConfig;
 use crate::rt::sync::{Event, QueueReceiver, QueueSender, oneshot, queue};
@@ -19,12 +20,6 @@ use crate::types::{ErrorCode, ShardId, TopicId, TopicPartitionId};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-
-/// The level of Kafka's `metadata.version` that 4.3-IV0 stands for.
-pub const METADATA_VERSION_LEVEL: i16 = 30;
-
-/// The version of transactions in a new cluster: an epoch for each (KIP-890), as in Kafka 4.3.
-const TRANSACTION_VERSION_LEVEL: i16 = 2;
 
 /// A snapshot is taken when the log grew by so many bytes, or by as many as the last snapshot has: replay at start stays short,
 /// and snapshots of a large cluster rare.
@@ -183,11 +178,8 @@ async fn start(driver: &mut Driver, cluster_id: Option<String>, mut first_record
     if driver.committed.cluster_id().is_empty() {
         if first_records.is_empty() {
             let cluster_id = cluster_id.clone().unwrap_or_else(new_cluster_id);
-            first_records = vec![
-                Record::Cluster(ClusterRecord { cluster_id: cluster_id.as_str().into() }),
-                Record::FeatureLevel(FeatureLevelRecord { name: "metadata.version".into(), level: METADATA_VERSION_LEVEL }),
-                Record::FeatureLevel(FeatureLevelRecord { name: "transaction.version".into(), level: TRANSACTION_VERSION_LEVEL }),
-            ];
+            first_records = vec![Record::Cluster(ClusterRecord { cluster_id: cluster_id.as_str().into() })];
+            first_records.extend(first_levels());
         }
         driver.propose(&first_records).await?;
         driver.commit().await?;

@@ -5,6 +5,7 @@ use super::broker_registration::{BrokerRegistration, register_broker};
 use super::create_partitions::create_partitions;
 use super::create_topics::{auto_create_topics, create_topics};
 use super::delete_topics::delete_topics;
+use super::features::update_features;
 use super::handler::HandlerContext;
 use super::incremental_alter_configs::incremental_alter_configs;
 use super::producer_ids::{ProducerIdBlock, allocate_producer_ids};
@@ -16,6 +17,7 @@ use crate::wire::api::create_partitions::{CreatePartitionsRequest, CreatePartiti
 use crate::wire::api::create_topics::{CreateTopicsRequest, CreateTopicsResponse};
 use crate::wire::api::delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
 use crate::wire::api::incremental_alter_configs::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
+use crate::wire::api::update_features::{UpdateFeaturesRequest, UpdateFeaturesResponse};
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum ControllerRequest {
@@ -24,6 +26,7 @@ pub enum ControllerRequest {
     CreatePartitions(CreatePartitionsRequest),
     AlterConfigs(AlterConfigsRequest),
     IncrementalAlterConfigs(IncrementalAlterConfigsRequest),
+    UpdateFeatures(UpdateFeaturesRequest),
     /// Topics that a Metadata request names and that are to be there, with default counts.
     AutoCreateTopics(Vec<Str>),
     /// A block of producer ids for a registered broker.
@@ -39,6 +42,7 @@ pub enum ControllerResponse {
     CreatePartitions(CreatePartitionsResponse),
     AlterConfigs(AlterConfigsResponse),
     IncrementalAlterConfigs(IncrementalAlterConfigsResponse),
+    UpdateFeatures(UpdateFeaturesResponse),
     /// For each name: no error if the topic is there now.
     AutoCreateTopics(Vec<(Str, ErrorCode)>),
     AllocateProducerIds(Result<ProducerIdBlock, ErrorCode>),
@@ -65,6 +69,7 @@ impl ControllerRequest {
             ControllerRequest::IncrementalAlterConfigs(request) => {
                 reply(incremental_alter_configs(cx, &request), ControllerResponse::IncrementalAlterConfigs)
             }
+            ControllerRequest::UpdateFeatures(request) => reply(update_features(cx, &request), ControllerResponse::UpdateFeatures),
             ControllerRequest::AutoCreateTopics(names) => reply(auto_create_topics(cx, &names), ControllerResponse::AutoCreateTopics),
             ControllerRequest::AllocateProducerIds(node) => reply(allocate_producer_ids(cx, node), ControllerResponse::AllocateProducerIds),
             ControllerRequest::RegisterBroker(registration) => {
@@ -104,6 +109,11 @@ impl ControllerResponse {
             ControllerResponse::IncrementalAlterConfigs(mut response) => {
                 response.responses.iter_mut().for_each(|resource| replace_none(&mut resource.error_code, code));
                 ControllerResponse::IncrementalAlterConfigs(response)
+            }
+            ControllerResponse::UpdateFeatures(mut response) => {
+                replace_none(&mut response.error_code, code);
+                response.results.clear();
+                ControllerResponse::UpdateFeatures(response)
             }
             ControllerResponse::AutoCreateTopics(mut outcomes) => {
                 outcomes.iter_mut().for_each(|(_, outcome)| replace_none(outcome, code));

@@ -130,6 +130,7 @@ apis! {
     42 DeleteGroups delete_groups::DeleteGroupsRequest DeleteGroupsResponse [0-2] flexible 2;
     44 IncrementalAlterConfigs incremental_alter_configs::IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse [0-1] flexible 1;
     47 OffsetDelete offset_delete::OffsetDeleteRequest OffsetDeleteResponse [0-0] flexible 1;
+    57 UpdateFeatures update_features::UpdateFeaturesRequest UpdateFeaturesResponse [0-2] flexible 0;
     60 DescribeCluster describe_cluster::DescribeClusterRequest DescribeClusterResponse [0-2] flexible 0;
     61 DescribeProducers describe_producers::DescribeProducersRequest DescribeProducersResponse [0-0] flexible 0;
     65 DescribeTransactions describe_transactions::DescribeTransactionsRequest DescribeTransactionsResponse [0-0] flexible 0;

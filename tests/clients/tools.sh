@@ -217,6 +217,15 @@ transactions_are_listed_and_described() {
   expect_contains producers None "$producers"
   expect_equal "lines of hanging transactions" 1 "$(tool kafka-transactions find-hanging --topic bill | grep -c .)"
 }
+features_are_listed_and_changed() {
+  local listed
+  listed="$(tool kafka-features describe)"
+  expect_contains features metadata.version "$listed"
+  expect_contains downgraded "downgraded to 1" "$(tool kafka-features downgrade --feature transaction.version=1)"
+  expect_contains level "FinalizedVersionLevel: 1" "$(tool kafka-features describe | grep transaction.version)"
+  expect_contains upgraded "upgraded to 2" "$(tool kafka-features upgrade --feature transaction.version=2)"
+  refused "INVALID_UPDATE_VERSION\|Can't\|could not" tool kafka-features upgrade --feature transaction.version=9
+}
 rolled_topic() {
   create rolled --config segment.bytes=1048576
   kafka_tool kafka-producer-perf-test --topic rolled --num-records 30000 --record-size 150 --throughput -1 \
@@ -239,6 +248,7 @@ test_case "delete-records" records_are_deleted
 test_case "broker-api-versions" broker_api_versions
 test_case "consumer-groups and groups" groups_are_listed_described_reset_and_deleted
 test_case "kafka-transactions" transactions_are_listed_and_described
+test_case "kafka-features" features_are_listed_and_changed
 test_case "a topic of small segments" rolled_topic
 broker_stop "$broker"
 test_case "dump-log reads the segments after a stop" dump_log_reads_the_segments

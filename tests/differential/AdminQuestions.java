@@ -7,6 +7,7 @@ import static org.apache.kafka.common.protocol.ApiKeys.DESCRIBE_CONFIGS;
 import static org.apache.kafka.common.protocol.ApiKeys.DESCRIBE_LOG_DIRS;
 import static org.apache.kafka.common.protocol.ApiKeys.DESCRIBE_TOPIC_PARTITIONS;
 import static org.apache.kafka.common.protocol.ApiKeys.INCREMENTAL_ALTER_CONFIGS;
+import static org.apache.kafka.common.protocol.ApiKeys.UPDATE_FEATURES;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -56,6 +57,7 @@ final class AdminQuestions {
         questions.describeLogDirs();
         questions.describeCluster();
         questions.describeTopicPartitions();
+        questions.updateFeatures();
         questions.deleteTopics();
     }
 
@@ -225,6 +227,35 @@ final class AdminQuestions {
         both.compare("at most none", DESCRIBE_TOPIC_PARTITIONS, 0, 0, request.formatted("{name: 'full'}", 0, "null"));
         both.compare("from a cursor on", DESCRIBE_TOPIC_PARTITIONS, 0, 0, request.formatted("{name: 'empty'}, {name: 'full'}", 1, "{topicName: 'full', partitionIndex: 1}"));
         both.compare("from a negative cursor on", DESCRIBE_TOPIC_PARTITIONS, 0, 0, request.formatted("{name: 'full'}", 1, "{topicName: 'full', partitionIndex: -1}"));
+    }
+
+    private static String level(String feature, int level, int type) {
+        return "{feature: '%s', maxVersionLevel: %d, upgradeType: %d}".formatted(feature, level, type);
+    }
+
+    /** Each is asked of whether it could be; what is done is done in version 0, which only knows up and down, and undone. */
+    private void updateFeatures() {
+        String request = "{timeoutMs: 30000, featureUpdates: [%s], validateOnly: true}";
+        both.compare("none", UPDATE_FEATURES, 1, 2, request.formatted(""));
+        both.compare("one that does not exist", UPDATE_FEATURES, 1, 2, request.formatted(level("no.such.version", 1, 1)));
+        both.compare("one that does not exist, away", UPDATE_FEATURES, 1, 2, request.formatted(level("no.such.version", 0, 1)));
+        both.compare("one that does not exist beside one that does", UPDATE_FEATURES, 1, 2,
+            request.formatted(level("transaction.version", 1, 2) + "," + level("no.such.version", 1, 1)));
+        both.compare("two", UPDATE_FEATURES, 1, 2, request.formatted(level("transaction.version", 1, 2) + "," + level("metadata.version", 30, 1)));
+        both.compare("one twice", UPDATE_FEATURES, 1, 2, request.formatted(level("transaction.version", 1, 2) + "," + level("transaction.version", 0, 2)));
+        for (int type = 0; type <= 4; type++) {
+            for (int level = -1; level <= 3; level++) {
+                both.compare("transactions to " + level + " by type " + type, UPDATE_FEATURES, 1, 2, request.formatted(level("transaction.version", level, type)));
+            }
+            for (int level : new int[] {0, 6, 7, 29, 30, 31}) {
+                both.compare("metadata to " + level + " by type " + type, UPDATE_FEATURES, 1, 2, request.formatted(level("metadata.version", level, type)));
+            }
+        }
+        String simple = "{timeoutMs: 30000, featureUpdates: [{feature: 'transaction.version', maxVersionLevel: %d, allowDowngrade: %s}]}";
+        both.compare("transactions down, as an upgrade", UPDATE_FEATURES, 0, 0, simple.formatted(1, false));
+        both.compare("transactions down", UPDATE_FEATURES, 0, 0, simple.formatted(1, true));
+        both.compare("transactions up, as a downgrade", UPDATE_FEATURES, 0, 0, simple.formatted(2, true));
+        both.compare("transactions up", UPDATE_FEATURES, 0, 0, simple.formatted(2, false));
     }
 
     /** The same question as versions 1 to 5 ask it, by names alone, and as version 6 does. */

@@ -14,6 +14,7 @@ use crate::wire::api::create_partitions::{CreatePartitionsAssignment, CreatePart
 use crate::wire::api::create_topics::{CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use crate::wire::api::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use crate::wire::api::incremental_alter_configs as new;
+use crate::wire::api::update_features::{FeatureUpdateKey, UpdateFeaturesRequest};
 
 pub struct Cluster {
     pub image: MetadataImage,
@@ -109,6 +110,11 @@ fn parse(line: &str, image: &MetadataImage) -> ControllerRequest {
             resources: items().map(|words| replaced(&words)).collect(),
             validate_only,
         }),
+        "features" => ControllerRequest::UpdateFeatures(UpdateFeaturesRequest {
+            feature_updates: items().map(|words| level(&words)).collect(),
+            validate_only,
+            ..Default::default()
+        }),
         "auto-create" => ControllerRequest::AutoCreateTopics(rest.split(' ').map(Str::from).collect()),
         "producer-ids" => ControllerRequest::AllocateProducerIds(NodeId(rest.parse().unwrap())),
         _ => panic!("no such request: {line}"),
@@ -157,6 +163,16 @@ fn to_delete(word: &str, image: &MetadataImage) -> DeleteTopicState {
         Some(name) => by_id(image.topic_by_name(name).unwrap().id),
         None if word == "!" => by_id(TopicId::ZERO),
         None => DeleteTopicState { name: Some(word.into()), topic_id: TopicId::ZERO },
+    }
+}
+
+/// `name level [type of upgrade]`, or `old` for version 0 of a downgrade.
+fn level(words: &[&str]) -> FeatureUpdateKey {
+    let (feature, max_version_level) = (words[0].into(), words[1].parse().unwrap());
+    match words.get(2) {
+        None => FeatureUpdateKey { feature, max_version_level, ..Default::default() },
+        Some(&"old") => FeatureUpdateKey { feature, max_version_level, allow_downgrade: true, ..Default::default() },
+        Some(kind) => FeatureUpdateKey { feature, max_version_level, upgrade_type: kind.parse().unwrap(), ..Default::default() },
     }
 }
 
@@ -214,6 +230,7 @@ fn show_record(record: &Record, before: &MetadataImage, after: &MetadataImage) -
             Some(value) => format!("config {} {}={value}", show_resource(&r.resource), r.name),
             None => format!("config {} {} unset", show_resource(&r.resource), r.name),
         },
+        Record::FeatureLevel(r) => format!("feature {}={}", r.name, r.level),
         Record::ProducerIds(r) => format!("producer ids broker={} next={}", r.broker_id, r.next_producer_id),
         other => format!("{other:?}"),
     }
@@ -257,6 +274,11 @@ fn show_response(response: &ControllerResponse) -> Vec<String> {
         }
         ControllerResponse::IncrementalAlterConfigs(r) => {
             r.responses.iter().map(|r| outcome(&r.resource_name, r.error_code, r.error_message.as_ref())).collect()
+        }
+        ControllerResponse::UpdateFeatures(r) => {
+            let all = outcome("all", r.error_code, r.error_message.as_ref());
+            let each = r.results.iter().map(|f| outcome(&f.feature, f.error_code, None));
+            std::iter::once(all).chain(each).collect()
         }
         ControllerResponse::AutoCreateTopics(outcomes) => outcomes.iter().map(|(name, code)| outcome(name, *code, None)).collect(),
         ControllerResponse::AllocateProducerIds(result) => vec![format!("{result:?}")],

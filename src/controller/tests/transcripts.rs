@@ -457,6 +457,47 @@ fn producer_ids_are_given_once() {
 }
 
 #[test]
+fn features_go_up_and_down_all_of_a_request_or_none() {
+    check(
+        &mut Cluster::new(1, &[]),
+        "
+        > features metadata.version 29 | transaction.version 1
+          + feature metadata.version=29
+          + feature transaction.version=1
+          all: ok
+          metadata.version: ok
+          transaction.version: ok
+        > ? features transaction.version 2
+          all: ok
+          transaction.version: ok
+        > features transaction.version 2 | no.such.version 1
+          all: INVALID_UPDATE_VERSION The update failed for all features since the following feature had an error: Invalid update version 1 for feature no.such.version. The controller does not support this feature.
+        > features transaction.version 0
+          all: INVALID_UPDATE_VERSION The update failed for all features since the following feature had an error: Invalid update version 0 for feature transaction.version. Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.
+        > features transaction.version 2 2
+          all: INVALID_UPDATE_VERSION The update failed for all features since the following feature had an error: Invalid update version 2 for feature transaction.version. Can't downgrade to a newer version.
+        > features transaction.version 1 9
+          all: INVALID_UPDATE_VERSION The update failed for all features since the following feature had an error: Invalid update version 1 for feature transaction.version. The controller does not support the given upgrade type.
+        > features transaction.version 3
+          all: INVALID_UPDATE_VERSION The update failed for all features since the following feature had an error: Invalid update version 3 for feature transaction.version. The controller only supports versions 0-2.
+        > features transaction.version -1
+          all: INVALID_UPDATE_VERSION The update failed for all features since the following feature had an error: Invalid update version -1 for feature transaction.version. A feature version cannot be less than 0.
+        > features metadata.version 28 3
+          all: INVALID_UPDATE_VERSION The update failed for all features since the following feature had an error: Invalid update version 28 for feature metadata.version. The metadata cannot be taken back to an older version.
+        > features transaction.version 0 2 | transaction.version 1
+          + feature transaction.version=1
+          all: ok
+          transaction.version: ok
+          transaction.version: ok
+        > features transaction.version 0 old
+          + feature transaction.version=0
+          all: ok
+          transaction.version: ok
+        ",
+    );
+}
+
+#[test]
 fn the_records_alone_give_the_image_and_so_does_its_snapshot() {
     let mut cluster = Cluster::new(2, &[]);
     cluster.run(
