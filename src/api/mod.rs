@@ -9,6 +9,8 @@ mod admission;
 mod api_versions;
 mod cluster;
 mod configs;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod delete_groups;
 mod delete_records;
 mod describe_cluster;
@@ -226,6 +228,8 @@ pub async fn handle(context: RequestContext) -> Handled {
         OffsetFetch => answer(context, offset_fetch::handle).await,
         ListGroups => answer(context, list_groups::handle).await,
         DescribeGroups => answer(context, describe_groups::handle).await,
+        ConsumerGroupHeartbeat => answer(context, consumer_group_heartbeat::handle).await,
+        ConsumerGroupDescribe => answer(context, consumer_group_describe::handle).await,
         DeleteGroups => answer(context, delete_groups::handle).await,
         OffsetDelete => answer(context, offset_delete::handle).await,
         AddPartitionsToTxn => answer(context, add_partitions_to_txn::handle).await,

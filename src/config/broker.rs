@@ -253,7 +253,7 @@ impl Reader<'_> {
         self.value(name).map(|value| value.to_string()).filter(|text| !text.is_empty())
     }
 
-    fn list(&self, name: &str) -> Vec<String> {
+    pub(super) fn list(&self, name: &str) -> Vec<String> {
         match self.value(name) {
             Some(Value::List(elements)) => elements,
             _ => Vec::new(),

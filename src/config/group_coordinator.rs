@@ -10,6 +10,12 @@ pub struct GroupCoordinatorConfig {
     pub max_session_timeout_ms: i32,
     /// Members of a classic group.
     pub max_size: i32,
+    /// Members of a consumer group.
+    pub consumer_max_size: i32,
+    pub consumer_session_timeout_ms: i32,
+    pub consumer_heartbeat_interval_ms: i32,
+    /// The default first.
+    pub consumer_assignors: Vec<String>,
     pub offset_metadata_max_bytes: i32,
     pub offsets_commit_timeout_ms: i32,
     pub offsets_load_buffer_size: i32,
@@ -29,6 +35,10 @@ impl GroupCoordinatorConfig {
             min_session_timeout_ms: read.int("group.min.session.timeout.ms"),
             max_session_timeout_ms: read.int("group.max.session.timeout.ms"),
             max_size: read.int("group.max.size"),
+            consumer_max_size: read.int("group.consumer.max.size"),
+            consumer_session_timeout_ms: read.int("group.consumer.session.timeout.ms"),
+            consumer_heartbeat_interval_ms: read.int("group.consumer.heartbeat.interval.ms"),
+            consumer_assignors: read.list("group.consumer.assignors"),
             offset_metadata_max_bytes: read.int("offset.metadata.max.bytes"),
             offsets_commit_timeout_ms: read.int("offsets.commit.timeout.ms"),
             offsets_load_buffer_size: read.int("offsets.load.buffer.size"),

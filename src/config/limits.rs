@@ -159,6 +159,9 @@ pub const GROUP_NEW_MEMBER_JOIN_MS_MAX: u64 = 5 * 60 * 1000;
 /// Members of one classic group, whatever `group.max.size` says: the leader is sent them all, and its assignment of them is one record.
 pub const GROUP_MEMBERS_MAX: usize = 20_000;
 
+/// Members of one consumer group: a member that joins has the assignment of all made anew, in one turn of the core.
+pub const CONSUMER_GROUP_MEMBERS_MAX: usize = 2_000;
+
 /// Ids that one group has given to members who have not joined with them: clients ask for as many as they like, and each stays for a session.
 pub const GROUP_PENDING_JOINS_MAX: usize = 20_000;
 

@@ -3,6 +3,7 @@
 //! Pure.
 
 use super::classic::{ClassicGroup, Phase};
+use super::consumer::CONSUMER;
 use super::member::Member;
 use super::record::GroupRecord;
 use super::request::GroupResponse;
@@ -60,7 +61,8 @@ impl Groups {
     pub(super) fn list(&self, states: &[Str], types: &[Str]) -> Vec<ListedGroup> {
         let wanted = |filter: &[Str], name: &str| filter.is_empty() || filter.iter().any(|one| one.eq_ignore_ascii_case(name));
         let groups = self.groups.values().filter(|group| wanted(states, group.phase.name()) && wanted(types, CLASSIC));
-        groups.map(ClassicGroup::listed).collect()
+        let consumers = self.consumers.values().filter(|group| wanted(states, group.state_name()) && wanted(types, CONSUMER));
+        groups.map(ClassicGroup::listed).chain(consumers.map(|group| group.listed())).collect()
     }
 
     pub(super) fn describe(&self, groups: Vec<Str>, version: i16) -> Vec<DescribedGroup> {
@@ -70,7 +72,10 @@ impl Groups {
                 let mut described = DescribedGroup { group_state: Str::from_static("Dead"), ..Default::default() };
                 if version >= VERSION_OF_UNKNOWN_GROUP {
                     described.error_code = ErrorCode::GroupIdNotFound;
-                    described.error_message = Some(format!("Group {id} not found.").into());
+                    described.error_message = Some(match self.consumers.contains_key(&id) {
+                        true => format!("Group {id} is not a classic group.").into(),
+                        false => format!("Group {id} not found.").into(),
+                    });
                 }
                 DescribedGroup { group_id: id, ..described }
             }
@@ -84,6 +89,11 @@ impl Groups {
         let mut results = Vec::with_capacity(groups.len());
         for id in groups {
             let error_code = match self.groups.get(&id) {
+                None if self.consumers.get(&id).is_some_and(|group| !group.members.is_empty()) => ErrorCode::NonEmptyGroup,
+                None if self.consumers.contains_key(&id) => {
+                    records.extend(self.deletion(&id.detached()));
+                    ErrorCode::None
+                }
                 None => ErrorCode::GroupIdNotFound,
                 Some(group) if group.phase != Phase::Empty => ErrorCode::NonEmptyGroup,
                 Some(_) => {
@@ -100,7 +110,10 @@ impl Groups {
     pub(super) fn deletion(&self, id: &Str) -> Vec<GroupRecord> {
         let keys = self.offsets.keys_of(id).into_iter();
         let mut records: Vec<GroupRecord> = keys.map(|key| GroupRecord::Offset { group: id.clone(), key, offset: None }).collect();
-        records.push(GroupRecord::Group { group: id.clone(), value: None });
+        match self.consumers.get(id) {
+            Some(group) => records.extend(group.deletion()),
+            None => records.push(GroupRecord::Group { group: id.clone(), value: None }),
+        }
         records
     }
 

@@ -112,6 +112,11 @@ impl ClassicGroup {
         self.leader.as_deref() == Some(member)
     }
 
+    /// Neither members nor anybody about to be one.
+    pub fn is_empty_of_members(&self) -> bool {
+        self.phase == Phase::Empty
+    }
+
     pub fn is_consumer(&self) -> bool {
         self.protocol_type.as_deref() == Some(CONSUMER_PROTOCOL)
     }

@@ -101,6 +101,9 @@ impl Groups {
         effects: &mut Effects<Groups>,
     ) -> Result<(), ErrorCode> {
         let generation = request.generation_id_or_member_epoch;
+        if let Some(group) = self.consumers.get(&request.group_id) {
+            return group.check_commit(&request.member_id, generation, version, is_transactional);
+        }
         if !self.groups.contains_key(&request.group_id) {
             return match generation {
                 // The record makes it.
@@ -156,7 +159,11 @@ impl Groups {
 
     /// The offsets asked for; -1 for those that are not there, also all of a group that is not.
     pub(super) fn fetch(&self, request: OffsetFetchRequestGroup, require_stable: bool) -> OffsetFetchResponseGroup {
-        let is_known = self.groups.contains_key(&request.group_id);
+        let consumers = self.consumers.get(&request.group_id);
+        if let Some(Err(error_code)) = consumers.map(|group| group.check_fetch(request.member_id.as_deref(), request.member_epoch)) {
+            return OffsetFetchResponseGroup { group_id: request.group_id, topics: Vec::new(), error_code };
+        }
+        let is_known = consumers.is_some() || self.groups.contains_key(&request.group_id);
         let group = &request.group_id;
         let topics = match request.topics {
             Some(topics) => topics
@@ -212,17 +219,24 @@ impl Groups {
     }
 
     pub(super) fn delete_offsets(&mut self, token: Token, request: OffsetDeleteRequest, effects: &mut Effects<Groups>) {
-        let Some(group) = self.groups.get(&request.group_id) else {
-            return effects.reply(token, Err(ErrorCode::GroupIdNotFound));
+        let is_subscribed = |topic: &str| match (self.consumers.get(&request.group_id), self.groups.get(&request.group_id)) {
+            (Some(group), _) => group.is_subscribed_to(topic),
+            (None, group) => group.is_some_and(|group| group.is_subscribed_to(topic)),
         };
-        if group.phase != Phase::Empty && !group.is_consumer() {
-            return effects.reply(token, Err(ErrorCode::NonEmptyGroup));
+        match self.groups.get(&request.group_id) {
+            Some(group) if group.phase != Phase::Empty && !group.is_consumer() => {
+                return effects.reply(token, Err(ErrorCode::NonEmptyGroup));
+            }
+            None if !self.consumers.contains_key(&request.group_id) => {
+                return effects.reply(token, Err(ErrorCode::GroupIdNotFound));
+            }
+            _ => {}
         }
         let id = request.group_id.detached();
         let mut records = Vec::new();
         let mut topics = Vec::with_capacity(request.topics.len());
         for topic in request.topics {
-            let error_code = if group.is_subscribed_to(&topic.name) { ErrorCode::GroupSubscribedToTopic } else { ErrorCode::None };
+            let error_code = if is_subscribed(&topic.name) { ErrorCode::GroupSubscribedToTopic } else { ErrorCode::None };
             let name = topic.name.detached();
             for partition in topic.partitions.iter().filter(|_| error_code.is_none()) {
                 let key = OffsetKey { topic: name.clone(), partition: partition.partition_index };

@@ -5,6 +5,7 @@
 //! it was committed expires then. Pure.
 
 use super::classic::{ClassicGroup, Phase};
+use super::consumer::ConsumerGroup;
 use super::offsets::CommittedOffset;
 use super::record::GroupRecord;
 use super::{Groups, Purpose, Timer};
@@ -36,12 +37,34 @@ impl ClassicGroup {
 impl Groups {
     pub(super) fn expire(&mut self, turn: &mut Turn, effects: &mut Effects<Groups>) {
         self.timers.set(Timer::Expiry, turn.now + self.config.retention_check_ms);
+        for group in self.consumers.values() {
+            let mut records = Vec::new();
+            self.expire_consumer_group(group, turn.wall, &mut records);
+            if !records.is_empty() {
+                effects.write(records, Purpose::Nothing);
+            }
+        }
         for group in self.groups.values() {
             let mut records = Vec::new();
             self.expire_group(group, turn.wall, &mut records);
             if !records.is_empty() {
                 effects.write(records, Purpose::Nothing);
             }
+        }
+    }
+
+    fn expire_consumer_group(&self, group: &ConsumerGroup, now: Timestamp, records: &mut Vec<GroupRecord>) {
+        let mut is_left = self.offsets.has_open_transactions(&group.id);
+        for (key, offset) in self.offsets.of_group(&group.id).into_iter().flatten() {
+            let is_used = group.is_subscribed_to(&key.topic) || self.offsets.is_pending(&group.id, key);
+            if !is_used && self.is_expired(offset, &Since::Commit, now) {
+                records.push(GroupRecord::Offset { group: group.id.clone(), key: key.clone(), offset: None });
+            } else {
+                is_left = true;
+            }
+        }
+        if !is_left && group.members.is_empty() {
+            records.extend(group.deletion());
         }
     }
 

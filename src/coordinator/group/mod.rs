@@ -7,6 +7,7 @@ mod admin;
 mod classic;
 mod commit;
 mod config;
+mod consumer;
 mod expiry;
 mod join;
 mod leave;
@@ -21,6 +22,7 @@ mod sync;
 mod tests;
 
 pub use config::GroupConfig;
+pub use consumer::{ConsumerAsk, TopicDirectory, Topics};
 pub use record::GroupRecord;
 pub use request::{GroupAnswer, GroupRequest, GroupResponse, JoinAsk};
 
@@ -28,10 +30,11 @@ use super::machine::{Effects, Position, StateMachine, Token, Turn};
 use super::timers::Timers;
 use crate::config::limits;
 use crate::types::{ErrorCode, ProducerId};
-use crate::wire::coordinator::{GroupMetadataValue, KeyAndValue, RecordError};
+use crate::wire::coordinator::{self, GroupMetadataValue, KeyAndValue, RecordError};
 use crate::wire::{EncodeError, Str};
 use bytes::Bytes;
 use classic::{ClassicGroup, Phase};
+use consumer::ConsumerGroup;
 use join::Replacement;
 use offsets::Offsets;
 use rebalance::join_refused;
@@ -46,6 +49,10 @@ pub enum Timer {
     Sync(Str),
     /// A member, or who was given its id, is heard of.
     Session(Str, Str),
+    /// A member of a consumer group is heard of.
+    ConsumerSession(Str, Str),
+    /// A member of a consumer group gives up what it must.
+    ConsumerRebalance(Str, Str),
     /// A look for expired offsets.
     Expiry,
 }
@@ -79,6 +86,7 @@ pub struct Work<'a, 'b> {
 pub struct Groups {
     config: GroupConfig,
     groups: BTreeMap<Str, ClassicGroup>,
+    consumers: BTreeMap<Str, ConsumerGroup>,
     offsets: Offsets,
     timers: Timers<Timer>,
     /// There are requests and time: memory is ahead of the log.
@@ -103,7 +111,7 @@ impl Groups {
     }
 
     fn has_room_for_group(&self, turn: &Turn) -> bool {
-        self.groups.len() < limits::GROUPS_PER_PARTITION_MAX && turn.bytes_free > limits::GROUP_BYTES_MIN
+        self.groups.len() + self.consumers.len() < limits::GROUPS_PER_PARTITION_MAX && turn.bytes_free > limits::GROUP_BYTES_MIN
     }
 
     fn insert(&mut self, group: ClassicGroup) {
@@ -125,6 +133,14 @@ impl Groups {
 
     fn join(&mut self, turn: &mut Turn, ask: JoinAsk, effects: &mut Effects<Groups>) {
         let id = ask.request.group_id.detached();
+        match self.consumers.get(&id) {
+            Some(group) if !group.members.is_empty() => {
+                return effects.reply(ask.token, Ok(join_refused(ask.request.member_id, ErrorCode::InconsistentGroupProtocol)));
+            }
+            // Without members it becomes a classic group.
+            Some(group) if ask.request.member_id.is_empty() => effects.write(group.deletion(), Purpose::Nothing),
+            _ => {}
+        }
         let is_new = !self.groups.contains_key(&id);
         if is_new {
             let refusal = match ask.request.member_id.is_empty() {
@@ -146,7 +162,7 @@ impl Groups {
     }
 
     pub fn group_count(&self) -> u64 {
-        self.groups.len() as u64
+        (self.groups.len() + self.consumers.len()) as u64
     }
 
     pub fn offset_count(&self) -> u64 {
@@ -154,7 +170,8 @@ impl Groups {
     }
 
     pub fn member_count(&self) -> u64 {
-        self.groups.values().map(|group| group.members.len() as u64).sum()
+        self.groups.values().map(|group| group.members.len()).chain(self.consumers.values().map(|group| group.members.len())).sum::<usize>()
+            as u64
     }
 
     fn replay_group(&mut self, id: Str, value: Option<GroupMetadataValue>) {
@@ -174,6 +191,33 @@ impl Groups {
     }
 }
 
+impl Groups {
+    fn replay_consumer(&mut self, record: coordinator::GroupRecord) {
+        let Some(id) = record.consumer_group().cloned() else { return };
+        if let coordinator::GroupRecord::ConsumerGroupMetadata(_, None) = record {
+            if let Some(group) = self.consumers.remove(&id) {
+                self.groups_bytes -= group.bytes();
+            }
+            return;
+        }
+        if !self.consumers.contains_key(&id) {
+            if record.is_tombstone() {
+                return;
+            }
+            // Offsets alone made a group of it.
+            self.remove(&id);
+            let group = ConsumerGroup::new(id.clone());
+            self.groups_bytes += group.bytes();
+            self.consumers.insert(id.clone(), group);
+        }
+        if let Some(group) = self.consumers.get_mut(&id) {
+            let before = group.bytes();
+            group.apply(record);
+            self.groups_bytes = self.groups_bytes + group.bytes() - before;
+        }
+    }
+}
+
 impl StateMachine for Groups {
     type Config = GroupConfig;
     type Request = GroupRequest;
@@ -182,7 +226,15 @@ impl StateMachine for Groups {
     type Purpose = Purpose;
 
     fn new(config: GroupConfig) -> Groups {
-        Groups { config, groups: BTreeMap::new(), offsets: Offsets::default(), timers: Timers::default(), is_live: false, groups_bytes: 0 }
+        Groups {
+            config,
+            groups: BTreeMap::new(),
+            consumers: BTreeMap::new(),
+            offsets: Offsets::default(),
+            timers: Timers::default(),
+            is_live: false,
+            groups_bytes: 0,
+        }
     }
 
     fn decode(key: &Bytes, value: Option<&Bytes>) -> Result<Option<GroupRecord>, RecordError> {
@@ -196,9 +248,10 @@ impl StateMachine for Groups {
     fn replay(&mut self, position: Position, record: GroupRecord) {
         match record {
             GroupRecord::Group { group, value } => self.replay_group(group, value),
+            GroupRecord::Consumer(record) => self.replay_consumer(*record),
             GroupRecord::Offset { group, key, offset: None } => self.offsets.remove(&group, &key),
             GroupRecord::Offset { group, key, offset: Some(mut offset) } => {
-                if !self.groups.contains_key(&group) {
+                if !self.groups.contains_key(&group) && !self.consumers.contains_key(&group) {
                     self.insert(ClassicGroup::new(group.clone(), offset.committed_at));
                 }
                 offset.record = position.offset;
@@ -217,6 +270,7 @@ impl StateMachine for Groups {
     fn loaded(&mut self, turn: &mut Turn, effects: &mut Effects<Groups>) {
         self.is_live = true;
         self.timers.set(Timer::Expiry, turn.now + self.config.retention_check_ms);
+        self.expect_consumers(turn.now);
         let with_members = self.groups.values().filter(|group| !group.members.is_empty()).map(|group| group.id.clone());
         for id in with_members.collect::<Vec<_>>() {
             self.with_group(turn, effects, &id, |group, work| {
@@ -261,6 +315,10 @@ impl StateMachine for Groups {
             GroupRequest::Describe { groups, version } => {
                 effects.reply_durable(token, Ok(GroupResponse::Describe(self.describe(groups, version))));
             }
+            GroupRequest::ConsumerHeartbeat(ask) => self.consumer_heartbeat(turn, token, *ask, effects),
+            GroupRequest::DescribeConsumers { groups } => {
+                effects.reply_durable(token, Ok(GroupResponse::DescribeConsumers(self.describe_consumers(groups))));
+            }
             GroupRequest::Delete { groups } => self.delete(token, groups, effects),
             GroupRequest::List { states, types } => effects.reply_durable(token, Ok(GroupResponse::List(self.list(&states, &types)))),
             GroupRequest::TopicsDeleted(topics) => self.forget_topics(token, topics, effects),
@@ -301,6 +359,9 @@ impl StateMachine for Groups {
         let Some(timer) = self.timers.pop_due(turn.now) else { return };
         let group = match &timer {
             Timer::Expiry => return self.expire(turn, effects),
+            Timer::ConsumerSession(group, member) | Timer::ConsumerRebalance(group, member) => {
+                return self.fence_consumer(group, member, effects);
+            }
             Timer::Join(group) | Timer::Sync(group) | Timer::Session(group, _) => group.clone(),
         };
         self.with_group(turn, effects, &group, |group, work| Groups::fire_of_group(timer, group, work));

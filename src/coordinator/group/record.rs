@@ -15,8 +15,17 @@ use bytes::Bytes;
 /// See the module.
 #[derive(Clone, PartialEq, Debug)]
 pub enum GroupRecord {
-    Offset { group: Str, key: OffsetKey, offset: Option<CommittedOffset> },
-    Group { group: Str, value: Option<GroupMetadataValue> },
+    Offset {
+        group: Str,
+        key: OffsetKey,
+        offset: Option<CommittedOffset>,
+    },
+    Group {
+        group: Str,
+        value: Option<GroupMetadataValue>,
+    },
+    /// Of a consumer group.
+    Consumer(Box<coordinator::GroupRecord>),
 }
 
 /// The record of a group as it is now, with these assignments.
@@ -78,9 +87,14 @@ pub fn loaded_group(id: Str, value: GroupMetadataValue) -> ClassicGroup {
 }
 
 impl GroupRecord {
+    pub fn consumer(record: coordinator::GroupRecord) -> GroupRecord {
+        GroupRecord::Consumer(Box::new(record))
+    }
+
     /// Fails on texts that no record can hold.
     pub fn encode(&self) -> Result<KeyAndValue, EncodeError> {
         let record = match self {
+            GroupRecord::Consumer(record) => return record.encode(),
             GroupRecord::Offset { group, key, offset } => {
                 let record_key = OffsetCommitKey { group: group.clone(), topic: key.topic.clone(), partition: key.partition };
                 coordinator::GroupRecord::OffsetCommit(record_key, offset.as_ref().map(offset_value))
@@ -101,7 +115,7 @@ impl GroupRecord {
                 offset: value.map(committed_offset),
             }),
             coordinator::GroupRecord::GroupMetadata(key, value) => Some(GroupRecord::Group { group: key.group, value }),
-            _ => None,
+            record => record.consumer_group().is_some().then(|| GroupRecord::consumer(record)),
         })
     }
 }

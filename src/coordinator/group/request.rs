@@ -3,10 +3,13 @@
 //! Errors of a whole request are the driver's `Err`; what a member or a partition gets is in the response.
 
 use super::Groups;
+use super::consumer::ConsumerAsk;
 use super::member::Protocol;
 use crate::coordinator::machine::{Ending, Token, Transaction};
 use crate::types::ErrorCode;
 use crate::wire::Str;
+use crate::wire::api::consumer_group_describe;
+use crate::wire::api::consumer_group_heartbeat::ConsumerGroupHeartbeatResponse;
 use crate::wire::api::delete_groups::DeletableGroupResult;
 use crate::wire::api::describe_groups::DescribedGroup;
 use crate::wire::api::heartbeat::HeartbeatRequest;
@@ -76,6 +79,10 @@ pub enum GroupRequest {
         group: OffsetFetchRequestGroup,
         require_stable: bool,
     },
+    ConsumerHeartbeat(Box<ConsumerAsk>),
+    DescribeConsumers {
+        groups: Vec<Str>,
+    },
     DeleteOffsets(OffsetDeleteRequest),
     Describe {
         groups: Vec<Str>,
@@ -103,6 +110,8 @@ pub enum GroupResponse {
     Commit(OffsetCommitResponse),
     TransactionEnded,
     Fetch(OffsetFetchResponseGroup),
+    ConsumerHeartbeat(ConsumerGroupHeartbeatResponse),
+    DescribeConsumers(Vec<consumer_group_describe::DescribedGroup>),
     DeleteOffsets(OffsetDeleteResponse),
     Describe(Vec<DescribedGroup>),
     Delete(Vec<DeletableGroupResult>),

@@ -23,7 +23,7 @@ pub use transaction::*;
 
 use super::message::{Codec, Versions};
 use super::primitives::Field;
-use super::{DecodeError, EncodeError, Reader, Writer};
+use super::{DecodeError, EncodeError, Reader, Str, Writer};
 use crate::types::Timestamp;
 use bytes::Bytes;
 use std::fmt;
@@ -112,6 +112,32 @@ records! {
     /// A record of `__transaction_state`.
     pub enum TransactionRecord {
         0 TransactionLog(TransactionLogKey, TransactionLogValue [0-1] flexible 1),
+    }
+}
+
+impl GroupRecord {
+    /// The consumer group that it is of, where it says something of its state today.
+    pub fn consumer_group(&self) -> Option<&Str> {
+        match self {
+            GroupRecord::ConsumerGroupMetadata(key, _) => Some(&key.group_id),
+            GroupRecord::ConsumerGroupMemberMetadata(key, _) => Some(&key.group_id),
+            GroupRecord::ConsumerGroupTargetAssignmentMetadata(key, _) => Some(&key.group_id),
+            GroupRecord::ConsumerGroupTargetAssignmentMember(key, _) => Some(&key.group_id),
+            GroupRecord::ConsumerGroupCurrentMemberAssignment(key, _) => Some(&key.group_id),
+            _ => None,
+        }
+    }
+
+    /// Whether what a consumer group's record names is gone.
+    pub fn is_tombstone(&self) -> bool {
+        match self {
+            GroupRecord::ConsumerGroupMetadata(_, value) => value.is_none(),
+            GroupRecord::ConsumerGroupMemberMetadata(_, value) => value.is_none(),
+            GroupRecord::ConsumerGroupTargetAssignmentMetadata(_, value) => value.is_none(),
+            GroupRecord::ConsumerGroupTargetAssignmentMember(_, value) => value.is_none(),
+            GroupRecord::ConsumerGroupCurrentMemberAssignment(_, value) => value.is_none(),
+            _ => false,
+        }
     }
 }
 

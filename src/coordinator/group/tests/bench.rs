@@ -55,6 +55,10 @@ pub fn config() -> GroupConfig {
     GroupConfig {
         initial_rebalance_delay_ms: 3_000,
         max_size: 100,
+        consumer_max_size: 100,
+        consumer_session_ms: 45_000,
+        consumer_heartbeat_ms: 5_000,
+        consumer_assignor: super::super::consumer::Assignor::Uniform,
         offset_metadata_max: 10,
         offsets_retention_ms: 100_000,
         retention_check_ms: 10_000,

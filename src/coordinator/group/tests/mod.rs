@@ -1,6 +1,7 @@
 //! Stories of groups: members, time and a log, and what everybody is told.
 
 mod bench;
+mod consumers;
 mod joining;
 mod offsets;
 mod reload;

@@ -1,0 +1,298 @@
+//! ConsumerGroupHeartbeat: joins, says what a member owns, gets what it is to own.
+//!
+//! Pure. What a request may look like at all is checked where it comes in (`api::consumer_group_heartbeat`).
+
+use super::assignor::Assignor;
+use super::{Assignment, ConsumerGroup, ConsumerMember, Draft, LEFT, LEFT_FOR_A_WHILE, MemberState};
+use crate::config::limits;
+use crate::coordinator::group::record::GroupRecord;
+use crate::coordinator::group::{GroupResponse, Groups, Purpose, Timer};
+use crate::coordinator::machine::{Effects, Token, Turn};
+use crate::types::{ErrorCode, TopicId};
+use crate::wire::Str;
+use crate::wire::api::consumer_group_heartbeat as api;
+use crate::wire::api::consumer_group_heartbeat::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
+use crate::wire::coordinator::{ConsumerGroupMemberMetadataValue, GroupRecord as Record};
+use std::fmt;
+use std::sync::Arc;
+
+/// The cluster's topics, as a group sees them.
+pub trait TopicDirectory: Send + Sync {
+    /// Grows with every change.
+    fn version(&self) -> u64;
+    /// The topic's id and its count of partitions.
+    fn by_name(&self, name: &str) -> Option<(TopicId, i32)>;
+}
+
+/// A [`TopicDirectory`] that crosses cores.
+#[derive(Clone)]
+pub struct Topics(pub Arc<dyn TopicDirectory>);
+
+impl fmt::Debug for Topics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Topics({})", self.0.version())
+    }
+}
+
+/// ConsumerGroupHeartbeat, with what its connection knows.
+#[derive(Clone, Debug)]
+pub struct ConsumerAsk {
+    pub request: ConsumerGroupHeartbeatRequest,
+    pub client_id: Str,
+    pub client_host: Str,
+    pub topics: Topics,
+    /// For a member that brings no id.
+    pub new_member_id: Str,
+}
+
+/// An error with Kafka's words for it.
+pub struct Refused(pub ErrorCode, pub String);
+
+type Outcome = Result<(Vec<GroupRecord>, ConsumerGroupHeartbeatResponse), Refused>;
+
+fn owned(request: &ConsumerGroupHeartbeatRequest) -> Option<Assignment> {
+    let topics = request.topic_partitions.as_ref()?.iter().filter(|topic| !topic.partitions.is_empty());
+    Some(topics.map(|topic| (topic.topic_id, topic.partitions.iter().copied().collect())).collect())
+}
+
+fn is_subset(owned: Option<&Assignment>, of: &Assignment) -> bool {
+    let Some(owned) = owned else { return false };
+    owned.iter().all(|(topic, partitions)| of.get(topic).is_some_and(|of| partitions.is_subset(of)))
+}
+
+/// An earlier epoch is good once: the answer with the new one may be lost.
+fn check_epoch(member: &ConsumerMember, received: i32, owned: Option<&Assignment>) -> Result<(), Refused> {
+    let fenced = |what: &str| {
+        let known = member.epoch;
+        let text = format!(
+            "The consumer group member has a {what} member epoch ({received}) than the one known by the group coordinator ({known}). The member must abandon all its partitions and rejoin."
+        );
+        Err(Refused(ErrorCode::FencedMemberEpoch, text))
+    };
+    match received {
+        _ if received > member.epoch => fenced("greater"),
+        _ if received == member.epoch || (received == member.previous_epoch && is_subset(owned, &member.assigned)) => Ok(()),
+        _ => fenced("smaller"),
+    }
+}
+
+pub fn unknown_member(member: &str, group: &str) -> Refused {
+    Refused(ErrorCode::UnknownMemberId, format!("Member {member} is not a member of group {group}."))
+}
+
+fn answered(member: &ConsumerMember) -> api::Assignment {
+    let topics = member
+        .assigned
+        .iter()
+        .map(|(topic_id, partitions)| api::TopicPartitions { topic_id: *topic_id, partitions: partitions.iter().copied().collect() });
+    api::Assignment { topic_partitions: topics.collect() }
+}
+
+/// The member's own account of itself, with what it says now.
+fn updated(before: &ConsumerGroupMemberMetadataValue, ask: &ConsumerAsk) -> ConsumerGroupMemberMetadataValue {
+    let request = &ask.request;
+    let mut about = before.clone();
+    let texts = [
+        (&mut about.instance_id, &request.instance_id),
+        (&mut about.rack_id, &request.rack_id),
+        (&mut about.server_assignor, &request.server_assignor),
+    ];
+    for (known, said) in texts {
+        if let Some(said) = said {
+            *known = Some(said.detached());
+        }
+    }
+    if request.rebalance_timeout_ms != -1 {
+        about.rebalance_timeout_ms = request.rebalance_timeout_ms;
+    }
+    if let Some(names) = &request.subscribed_topic_names {
+        about.subscribed_topic_names = names.iter().map(Str::detached).collect();
+        about.subscribed_topic_names.sort();
+        about.subscribed_topic_names.dedup();
+    }
+    about.client_id = ask.client_id.clone();
+    about.client_host = ask.client_host.clone();
+    about.classic_member_metadata = None;
+    about
+}
+
+impl Draft {
+    /// Who the heartbeat is from; joins if it is new, and takes the place of a static member that left for a while.
+    fn member(&mut self, ask: &ConsumerAsk, id: &Str, owned: Option<&Assignment>) -> Result<ConsumerMember, Refused> {
+        let request = &ask.request;
+        let is_joining = request.member_epoch == 0;
+        let group = self.group.id.clone();
+        let Some(instance) = &request.instance_id else {
+            let member = self.group.members.get(id).cloned();
+            let member = match member {
+                None if !is_joining => return Err(unknown_member(id, &group)),
+                None => ConsumerMember { previous_epoch: LEFT, ..Default::default() },
+                Some(member) => member,
+            };
+            return check_epoch(&member, request.member_epoch, owned).map(|()| member);
+        };
+        let existing = self.group.static_member(instance).map(|(id, member)| (id.clone(), member.clone()));
+        match existing {
+            None if is_joining => {
+                Ok(self.group.members.get(id).cloned().unwrap_or(ConsumerMember { previous_epoch: LEFT, ..Default::default() }))
+            }
+            None => Err(Refused(ErrorCode::UnknownMemberId, format!("Instance id {instance} is unknown."))),
+            Some((_, member)) if is_joining && member.epoch != LEFT_FOR_A_WHILE => {
+                let text = format!(
+                    "Static member {id} with instance id {instance} cannot join group {group} because the instance id is owned by another member."
+                );
+                Err(Refused(ErrorCode::UnreleasedInstanceId, text))
+            }
+            Some((before, member)) if is_joining => {
+                let target = self.group.target.get(&before).cloned().unwrap_or_default();
+                self.remove(&before);
+                let member = ConsumerMember { epoch: 0, previous_epoch: 0, ..member };
+                self.put_about(id, member.about.clone());
+                self.put_target(id, &target);
+                self.put_current(id, &member);
+                Ok(member)
+            }
+            Some((known, _)) if known != *id => Err(super::leave::fenced_instance(id, instance)),
+            Some((_, member)) => check_epoch(&member, request.member_epoch, owned).map(|()| member),
+        }
+    }
+
+    fn heartbeat(&mut self, ask: &ConsumerAsk, id: &Str, default: Assignor, turn: &Turn) -> Result<(ConsumerMember, bool), Refused> {
+        let owned = owned(&ask.request);
+        let before = self.member(ask, id, owned.as_ref())?;
+        let about = updated(&before.about, ask);
+        let is_new = !self.group.members.contains_key(id);
+        let is_changed = is_new
+            || about.subscribed_topic_names != before.about.subscribed_topic_names
+            || about.server_assignor != before.about.server_assignor;
+        if is_new || about != before.about {
+            self.put_about(id, about);
+        }
+        let topics = &*ask.topics.0;
+        if is_changed || topics.version() > self.group.checked_version {
+            let hash = self.group.topics_hash(topics);
+            if is_changed || hash != self.group.metadata_hash {
+                self.put_epoch(self.group.epoch + 1, hash);
+            }
+            self.group.checked_version = topics.version();
+        }
+        if self.group.epoch > self.group.target_epoch {
+            self.assign(topics, default, turn.wall);
+        }
+        let target = self.group.target.get(id).cloned().unwrap_or_default();
+        let member = self.group.members.get(id).cloned().unwrap_or_default();
+        let member = ConsumerMember { epoch: before.epoch, previous_epoch: before.previous_epoch, ..member };
+        let next = self.group.step(&member, &target, owned.as_ref()).map_err(|()| {
+            let text = "The consumer group member is in a unknown state. The member must abandon all its partitions and rejoin.";
+            Refused(ErrorCode::FencedMemberEpoch, text.into())
+        })?;
+        if next != member || is_new {
+            self.put_current(id, &next);
+        }
+        let is_assigned_anew = next.assigned != before.assigned;
+        Ok((next, is_assigned_anew))
+    }
+}
+
+impl Groups {
+    pub(in crate::coordinator::group) fn consumer_heartbeat(
+        &mut self,
+        turn: &mut Turn,
+        token: Token,
+        ask: ConsumerAsk,
+        effects: &mut Effects<Groups>,
+    ) {
+        let outcome = match ask.request.member_epoch {
+            LEFT | LEFT_FOR_A_WHILE => self.leave_consumer_group(&ask.request),
+            _ => self.stay(turn, &ask),
+        };
+        match outcome {
+            Ok((records, response)) => {
+                let response = GroupResponse::ConsumerHeartbeat(response);
+                effects.write(records, Purpose::Answer { token, response });
+            }
+            Err(Refused(error_code, text)) => {
+                let refused = ConsumerGroupHeartbeatResponse { error_code, error_message: Some(text.into()), ..Default::default() };
+                effects.reply(token, Ok(GroupResponse::ConsumerHeartbeat(refused)));
+            }
+        }
+    }
+
+    /// A copy of the group, made if a member may make it.
+    fn draft(&self, turn: &Turn, id: &Str, is_joining: bool) -> Result<Draft, Refused> {
+        if let Some(group) = self.consumers.get(id) {
+            return Ok(Draft::of(group.clone()));
+        }
+        let not_found = |text: String| Err(Refused(ErrorCode::GroupIdNotFound, text));
+        let classic = self.groups.get(id);
+        match classic {
+            None if !is_joining => return not_found(format!("Group {id} not found.")),
+            Some(classic) if !is_joining || !classic.is_empty_of_members() => {
+                return not_found(format!("Group {id} is not a consumer group."));
+            }
+            None if !self.has_room_for_group(turn) => return Err(Refused(ErrorCode::CoordinatorNotAvailable, String::new())),
+            _ => {}
+        }
+        let mut draft = Draft::of(ConsumerGroup::new(id.clone()));
+        if classic.is_some() {
+            draft.records.push(GroupRecord::Group { group: id.clone(), value: None });
+        }
+        Ok(draft)
+    }
+
+    fn stay(&mut self, turn: &mut Turn, ask: &ConsumerAsk) -> Outcome {
+        let request = &ask.request;
+        let group_id = request.group_id.detached();
+        let id = if request.member_id.is_empty() { ask.new_member_id.clone() } else { request.member_id.detached() };
+        let is_joining = request.member_epoch == 0;
+        let mut draft = self.draft(turn, &group_id, is_joining)?;
+        let size_max = self.config.consumer_max_size;
+        if is_joining && draft.group.members.len() >= size_max && !draft.group.members.contains_key(&id) {
+            let text = format!("The consumer group has reached its maximum capacity of {size_max} members.");
+            return Err(Refused(ErrorCode::GroupMaxSizeReached, text));
+        }
+        if is_joining && turn.bytes_free < limits::GROUP_BYTES_MIN {
+            return Err(Refused(ErrorCode::CoordinatorNotAvailable, String::new()));
+        }
+        let (member, is_assigned_anew) = draft.heartbeat(ask, &id, self.config.consumer_assignor, turn)?;
+        if draft.records.is_empty() {
+            if let Some(group) = self.consumers.get_mut(&group_id) {
+                group.checked_version = draft.group.checked_version;
+            }
+        }
+        self.timers.set(Timer::ConsumerSession(group_id.clone(), id.clone()), turn.now + self.config.consumer_session_ms);
+        let rebalance = Timer::ConsumerRebalance(group_id, id.clone());
+        let is_current_written = draft.records.iter().any(|record| {
+            matches!(record, GroupRecord::Consumer(record) if matches!(&**record, Record::ConsumerGroupCurrentMemberAssignment(key, _) if key.member_id == id))
+        });
+        match member.state {
+            MemberState::Unrevoked if is_current_written => {
+                self.timers.set(rebalance, turn.now + member.about.rebalance_timeout_ms.max(0) as u64);
+            }
+            MemberState::Unrevoked => {}
+            _ => self.timers.cancel(&rebalance),
+        }
+        let is_full = request.rebalance_timeout_ms != -1 && request.subscribed_topic_names.is_some() && request.topic_partitions.is_some();
+        let response = ConsumerGroupHeartbeatResponse {
+            member_epoch: member.epoch,
+            heartbeat_interval_ms: self.config.consumer_heartbeat_ms,
+            assignment: (is_joining || is_full || is_assigned_anew).then(|| answered(&member)),
+            member_id: Some(id),
+            ..Default::default()
+        };
+        Ok((draft.records, response))
+    }
+
+    /// The log is loaded: members are heard of from now on, or time out.
+    pub(in crate::coordinator::group) fn expect_consumers(&mut self, now: u64) {
+        for group in self.consumers.values() {
+            for (id, member) in &group.members {
+                self.timers.set(Timer::ConsumerSession(group.id.clone(), id.clone()), now + self.config.consumer_session_ms);
+                if member.state == MemberState::Unrevoked {
+                    let timeout = member.about.rebalance_timeout_ms.max(0) as u64;
+                    self.timers.set(Timer::ConsumerRebalance(group.id.clone(), id.clone()), now + timeout);
+                }
+            }
+        }
+    }
+}
