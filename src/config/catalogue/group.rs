@@ -5,18 +5,18 @@ use crate::config::definition::{Definition, definitions};
 pub(super) const GROUP: &[Definition] = definitions! {
     Int "group.consumer.assignment.interval.ms" ["1000"] at_least(0) cluster_wide():
         "The shortest time between two assignments of a consumer group.";
-    List "group.consumer.assignors" ["uniform,range"] non_empty_list(&[]): "Assignors of consumer groups, the default first.";
-    Int "group.consumer.heartbeat.interval.ms" ["5000"] at_least(1): "Time between heartbeats of a consumer group's member.";
+    List "group.consumer.assignors" ["uniform,range"] non_empty_list(&[]) acts(): "Assignors of consumer groups, the default first.";
+    Int "group.consumer.heartbeat.interval.ms" ["5000"] at_least(1) acts(): "Time between heartbeats of a consumer group's member.";
     Int "group.consumer.max.assignment.interval.ms" ["15000"] at_least(0): "The longest assignment interval a consumer group may ask for.";
     Int "group.consumer.max.heartbeat.interval.ms" ["15000"] at_least(1): "The longest heartbeat interval a consumer group may ask for.";
     Int "group.consumer.max.session.timeout.ms" ["60000"] at_least(1): "The longest session timeout a consumer group may ask for.";
-    Int "group.consumer.max.size" ["2147483647"] at_least(1): "The most members of a consumer group.";
+    Int "group.consumer.max.size" ["2147483647"] at_least(1) acts(): "The most members of a consumer group.";
     String "group.consumer.migration.policy" ["bidirectional"] one_of_ignoring_case(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]):
         "Which ways a group may change between the classic and the consumer protocol.";
     Int "group.consumer.min.assignment.interval.ms" ["0"] at_least(0): "The shortest assignment interval a consumer group may ask for.";
     Int "group.consumer.min.heartbeat.interval.ms" ["5000"] at_least(1): "The shortest heartbeat interval a consumer group may ask for.";
     Int "group.consumer.min.session.timeout.ms" ["45000"] at_least(1): "The shortest session timeout a consumer group may ask for.";
-    Int "group.consumer.session.timeout.ms" ["45000"] at_least(1):
+    Int "group.consumer.session.timeout.ms" ["45000"] at_least(1) acts():
         "Time without a heartbeat after which a consumer group's member is removed.";
     Int "group.coordinator.append.linger.ms" ["-1"] at_least(-1):
         "How long the group coordinator gathers records before it writes; -1 adapts.";
