@@ -10,14 +10,19 @@ const VERSION_OF_CONSUMER_GROUPS: i16 = 9;
 
 impl ConsumerGroup {
     pub fn check_commit(&self, member: &str, epoch: i32, version: i16, is_transactional: bool) -> Result<(), ErrorCode> {
-        if epoch < 0 && self.members.is_empty() {
+        // Producers that say nothing of a member may always; everybody may in a group without members.
+        if epoch < 0 && (self.members.is_empty() || is_transactional && member.is_empty()) {
             return Ok(());
         }
         let found = self.members.get(member).ok_or(ErrorCode::UnknownMemberId)?;
         if !is_transactional && version < VERSION_OF_CONSUMER_GROUPS {
             return Err(ErrorCode::UnsupportedVersion);
         }
-        if epoch != found.epoch { Err(ErrorCode::StaleMemberEpoch) } else { Ok(()) }
+        match epoch == found.epoch {
+            true => Ok(()),
+            false if is_transactional => Err(ErrorCode::IllegalGeneration),
+            false => Err(ErrorCode::StaleMemberEpoch),
+        }
     }
 
     pub fn check_fetch(&self, member: Option<&str>, epoch: i32) -> Result<(), ErrorCode> {

@@ -12,10 +12,14 @@ use crate::wire::api::list_groups::ListedGroup;
 /// A member that speaks the consumer protocol; of the classic one it is 0.
 const MEMBER_OF_CONSUMER_PROTOCOL: i8 = 1;
 
-fn described(assignment: &Assignment) -> api::Assignment {
-    let topics = assignment.iter().map(|(topic_id, partitions)| api::TopicPartitions {
-        topic_id: *topic_id,
-        partitions: partitions.iter().copied().collect(),
+fn described(assignment: &Assignment, and: &Assignment) -> api::Assignment {
+    let mut all = assignment.clone();
+    for (topic, partitions) in and {
+        all.entry(*topic).or_default().extend(partitions);
+    }
+    let topics = all.into_iter().map(|(topic_id, partitions)| api::TopicPartitions {
+        topic_id,
+        partitions: partitions.into_iter().collect(),
         ..Default::default()
     });
     api::Assignment { topic_partitions: topics.collect() }
@@ -32,9 +36,10 @@ impl ConsumerGroup {
             client_id: about.client_id.clone(),
             client_host: about.client_host.clone(),
             subscribed_topic_names: about.subscribed_topic_names.clone(),
-            subscribed_topic_regex: about.subscribed_topic_regex.clone(),
-            assignment: described(&member.assigned),
-            target_assignment: self.target.get(id).map(described).unwrap_or_default(),
+            subscribed_topic_regex: Some(about.subscribed_topic_regex.clone().unwrap_or_default()),
+            // What it has yet to give up is still its own.
+            assignment: described(&member.assigned, &member.revoking),
+            target_assignment: self.target.get(id).map(|target| described(target, &Assignment::new())).unwrap_or_default(),
             member_type: if about.classic_member_metadata.is_none() { MEMBER_OF_CONSUMER_PROTOCOL } else { 0 },
         }
     }

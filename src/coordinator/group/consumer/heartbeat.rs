@@ -55,6 +55,11 @@ fn owned(request: &ConsumerGroupHeartbeatRequest) -> Option<Assignment> {
     Some(topics.map(|topic| (topic.topic_id, topic.partitions.iter().copied().collect())).collect())
 }
 
+/// Whether a member tells all of itself: it does not know what it was answered, and is told its assignment again.
+fn is_full(request: &ConsumerGroupHeartbeatRequest) -> bool {
+    request.rebalance_timeout_ms != -1 && request.subscribed_topic_names.is_some() && request.topic_partitions.is_some()
+}
+
 fn is_subset(owned: Option<&Assignment>, of: &Assignment) -> bool {
     let Some(owned) = owned else { return false };
     owned.iter().all(|(topic, partitions)| of.get(topic).is_some_and(|of| partitions.is_subset(of)))
@@ -162,9 +167,8 @@ impl Draft {
         let before = self.member(ask, id, owned.as_ref())?;
         let about = updated(&before.about, ask);
         let is_new = !self.group.members.contains_key(id);
-        let is_changed = is_new
-            || about.subscribed_topic_names != before.about.subscribed_topic_names
-            || about.server_assignor != before.about.server_assignor;
+        // Another assignor acts from the next epoch on, and makes none, as in Kafka.
+        let is_changed = is_new || about.subscribed_topic_names != before.about.subscribed_topic_names;
         if is_new || about != before.about {
             self.put_about(id, about);
         }
@@ -240,7 +244,32 @@ impl Groups {
         Ok(draft)
     }
 
+    /// The answer to a heartbeat that says and changes nothing: by far the most of them, so without a copy of the group.
+    fn at_rest(&self, ask: &ConsumerAsk) -> Option<ConsumerGroupHeartbeatResponse> {
+        let request = &ask.request;
+        let group = self.consumers.get(&request.group_id)?;
+        let member = group.members.get(&request.member_id)?;
+        let is_at_rest = request.member_epoch == member.epoch
+            && member.epoch == group.epoch
+            && member.is_reconciled_to(group.target_epoch)
+            && group.checked_version >= ask.topics.0.version()
+            && !is_full(request)
+            && (request.instance_id.is_none() || request.instance_id == member.about.instance_id)
+            && updated(&member.about, ask) == member.about;
+        is_at_rest.then(|| ConsumerGroupHeartbeatResponse {
+            member_epoch: member.epoch,
+            member_id: Some(request.member_id.detached()),
+            heartbeat_interval_ms: self.config.consumer_heartbeat_ms,
+            ..Default::default()
+        })
+    }
+
     fn stay(&mut self, turn: &mut Turn, ask: &ConsumerAsk) -> Outcome {
+        if let Some(response) = self.at_rest(ask) {
+            let session = Timer::ConsumerSession(ask.request.group_id.detached(), ask.request.member_id.detached());
+            self.timers.set(session, turn.now + self.config.consumer_session_ms);
+            return Ok((Vec::new(), response));
+        }
         let request = &ask.request;
         let group_id = request.group_id.detached();
         let id = if request.member_id.is_empty() { ask.new_member_id.clone() } else { request.member_id.detached() };
@@ -272,11 +301,10 @@ impl Groups {
             MemberState::Unrevoked => {}
             _ => self.timers.cancel(&rebalance),
         }
-        let is_full = request.rebalance_timeout_ms != -1 && request.subscribed_topic_names.is_some() && request.topic_partitions.is_some();
         let response = ConsumerGroupHeartbeatResponse {
             member_epoch: member.epoch,
             heartbeat_interval_ms: self.config.consumer_heartbeat_ms,
-            assignment: (is_joining || is_full || is_assigned_anew).then(|| answered(&member)),
+            assignment: (is_joining || is_full(request) || is_assigned_anew).then(|| answered(&member)),
             member_id: Some(id),
             ..Default::default()
         };

@@ -3,13 +3,14 @@
 //! Pure.
 
 use super::heartbeat::{Refused, unknown_member};
-use super::{Assignment, ConsumerMember, Draft, LEFT_FOR_A_WHILE};
+use super::{Assignment, ConsumerGroup, ConsumerMember, Draft, LEFT_FOR_A_WHILE};
 use crate::coordinator::group::record::GroupRecord;
-use crate::coordinator::group::{Groups, Purpose, Timer};
-use crate::coordinator::machine::Effects;
+use crate::coordinator::group::{GroupResponse, Groups, Purpose, Timer};
+use crate::coordinator::machine::{Effects, Token};
 use crate::types::ErrorCode;
 use crate::wire::Str;
 use crate::wire::api::consumer_group_heartbeat::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
+use crate::wire::api::leave_group::{LeaveGroupResponse, MemberIdentity, MemberResponse};
 
 pub fn fenced_instance(member: &str, instance: &str) -> Refused {
     let text = format!("Static member {member} with instance id {instance} was fenced by another member.");
@@ -21,6 +22,21 @@ impl Draft {
     fn fence(&mut self, member: &Str) {
         self.remove(member);
         self.put_epoch(self.group.epoch + 1, self.group.metadata_hash);
+    }
+}
+
+impl ConsumerGroup {
+    /// Who is meant: by member id, or by instance id alone.
+    fn named(&self, member: &MemberIdentity) -> Result<Str, ErrorCode> {
+        let instance = member.group_instance_id.as_deref();
+        if member.member_id.is_empty() {
+            let found = instance.and_then(|instance| self.static_member(instance));
+            return found.map(|(id, _)| id.clone()).ok_or(ErrorCode::UnknownMemberId);
+        }
+        match instance.map(|instance| self.static_member(instance).ok_or(ErrorCode::UnknownMemberId)).transpose()? {
+            Some((id, _)) if *id != member.member_id => Err(ErrorCode::FencedInstanceId),
+            _ => self.members.get_key_value(&member.member_id).map(|(id, _)| id.clone()).ok_or(ErrorCode::UnknownMemberId),
+        }
     }
 }
 
@@ -62,6 +78,37 @@ impl Groups {
         let response =
             ConsumerGroupHeartbeatResponse { member_id: Some(member_id), member_epoch: request.member_epoch, ..Default::default() };
         Ok((draft.records, response))
+    }
+
+    /// LeaveGroup of members of a consumer group, as who administers it sends it.
+    pub(in crate::coordinator::group) fn expel_consumers(
+        &mut self,
+        token: Token,
+        group: &Str,
+        members: Vec<MemberIdentity>,
+        effects: &mut Effects<Groups>,
+    ) {
+        let Some(found) = self.consumers.get(group) else { return effects.reply(token, Err(ErrorCode::UnknownMemberId)) };
+        let mut draft = Draft::of(found.clone());
+        let mut responses = Vec::with_capacity(members.len());
+        for member in members {
+            let error_code = match draft.group.named(&member) {
+                Ok(id) => {
+                    draft.remove(&id);
+                    self.timers.cancel(&Timer::ConsumerSession(group.clone(), id.clone()));
+                    self.timers.cancel(&Timer::ConsumerRebalance(group.clone(), id));
+                    ErrorCode::None
+                }
+                Err(error) => error,
+            };
+            responses.push(MemberResponse { member_id: member.member_id, group_instance_id: member.group_instance_id, error_code });
+        }
+        let response = GroupResponse::Leave(LeaveGroupResponse { members: responses, ..Default::default() });
+        if draft.records.is_empty() {
+            return effects.reply_durable(token, Ok(response));
+        }
+        draft.put_epoch(draft.group.epoch + 1, draft.group.metadata_hash);
+        effects.write(draft.records, Purpose::Answer { token, response });
     }
 
     /// A member's time is over.

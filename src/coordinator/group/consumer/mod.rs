@@ -32,6 +32,9 @@ pub const LEFT_FOR_A_WHILE: i32 = -2;
 /// The epoch of who leaves for good.
 pub const LEFT: i32 = -1;
 
+/// What a group begins at, as in Kafka; its first member's subscription takes it to the next.
+const FIRST_EPOCH: i32 = 1;
+
 /// Memory of one partition in a member's assignment, about.
 const PARTITION_BYTES: usize = 48;
 
@@ -113,7 +116,7 @@ impl ConsumerGroup {
     pub fn new(id: Str) -> ConsumerGroup {
         ConsumerGroup {
             id,
-            epoch: 0,
+            epoch: FIRST_EPOCH,
             metadata_hash: 0,
             members: BTreeMap::new(),
             target_epoch: 0,
