@@ -21,10 +21,11 @@ pub const METADATA_VERSION: &str = "metadata.version";
 /// The level of `metadata.version` that 4.3-IV0 stands for.
 pub const METADATA_VERSION_LEVEL: i16 = 30;
 
-/// What works here. `metadata.version` spans Kafka's 3.3-IV3 to 4.3-IV0, as clients know them. `transaction.version` 2: an epoch for each
-/// transaction (KIP-890).
+/// What works here. `metadata.version` spans Kafka's 3.3-IV3 to 4.3-IV0, as clients know them. `group.version` 1: consumer groups (KIP-848), which
+/// are served at 0, too, in clusters from before. `transaction.version` 2: an epoch for each transaction (KIP-890).
 pub const FEATURES: &[Feature] = &[
     Feature { name: METADATA_VERSION, level_min: 7, level_max: METADATA_VERSION_LEVEL },
+    Feature { name: "group.version", level_min: 0, level_max: 1 },
     Feature { name: "transaction.version", level_min: 0, level_max: 2 },
 ];
 
@@ -84,9 +85,7 @@ fn updated(cx: &HandlerContext, update: &FeatureUpdateKey) -> Result<Record, Ref
     }
     let current = cx.image.feature_level(name);
     if level < current && upgrade_type == UPGRADE {
-        return refuse(
-            "Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.".into(),
-        );
+        return refuse("Can't downgrade the version of this feature without setting the upgrade type to a downgrade.".into());
     }
     if level > current && upgrade_type != UPGRADE {
         return refuse("Can't downgrade to a newer version.".into());

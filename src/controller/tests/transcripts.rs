@@ -473,7 +473,7 @@ fn features_go_up_and_down_all_of_a_request_or_none() {
         > features transaction.version 2 | no.such.version 1
           all: INVALID_UPDATE_VERSION The update failed for all features since the following feature had an error: Invalid update version 1 for feature no.such.version. The controller does not support this feature.
         > features transaction.version 0
-          all: INVALID_UPDATE_VERSION The update failed for all features since the following feature had an error: Invalid update version 0 for feature transaction.version. Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.
+          all: INVALID_UPDATE_VERSION The update failed for all features since the following feature had an error: Invalid update version 0 for feature transaction.version. Can't downgrade the version of this feature without setting the upgrade type to a downgrade.
         > features transaction.version 2 2
           all: INVALID_UPDATE_VERSION The update failed for all features since the following feature had an error: Invalid update version 2 for feature transaction.version. Can't downgrade to a newer version.
         > features transaction.version 1 9
