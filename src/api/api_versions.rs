@@ -1,7 +1,7 @@
 //! ApiVersions (18), versions 0-4: what this broker speaks, and the cluster's features.
 //!
 //! - A version we do not speak is answered in version 0 with UNSUPPORTED_VERSION and ApiVersions' own range (KIP-511).
-//! - Only APIs that work are announced. Features whose lowest level is 0 stay out of version 3 and below, where old Java clients
+//! - Features whose lowest level is 0 stay out of version 3 and below, where old Java clients
 //!   refuse them.
 //! - A bad client name or version (from 3 on) is INVALID_REQUEST, as in Kafka.
 
@@ -32,7 +32,7 @@ pub async fn handle(context: &RequestContext, request: ApiVersionsRequest) -> Ap
     let supported = FEATURES.iter().filter(|f| f.level_min > 0 || version >= 4);
     ApiVersionsResponse {
         error_code: ErrorCode::None,
-        api_keys: ApiKey::ALL.iter().filter(|key| super::is_served(**key)).map(|key| row(key.spec())).collect(),
+        api_keys: ApiKey::ALL.iter().map(|key| row(key.spec())).collect(),
         supported_features: supported
             .map(|f| SupportedFeatureKey { name: f.name.into(), min_version: f.level_min, max_version: f.level_max })
             .collect(),

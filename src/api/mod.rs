@@ -240,14 +240,7 @@ pub async fn handle(context: RequestContext) -> Handled {
         DescribeProducers => answer(context, describe_producers::handle).await,
         DescribeTransactions => answer(context, describe_transactions::handle).await,
         ListTransactions => answer(context, list_transactions::handle).await,
-        _ => Handled::Refuse(format!("{} is not served yet", key.name())),
     }
-}
-
-/// Whether [`handle`] serves the API; what it does not is not announced.
-pub fn is_served(key: ApiKey) -> bool {
-    use ApiKey::*;
-    !matches!(key, ConsumerGroupHeartbeat | ConsumerGroupDescribe)
 }
 
 async fn answer<Q: Request>(mut context: RequestContext, handler: impl AsyncFnOnce(&RequestContext, Q) -> Q::Response) -> Handled {

@@ -297,7 +297,9 @@ impl StateMachine for Groups {
                 let error = self.with_group(turn, effects, &request.group_id, |group, work| group.heartbeat(&request, work));
                 effects.reply(token, Ok(GroupResponse::Heartbeat(in_group(error))));
             }
-            GroupRequest::Leave { group, members } if self.consumers.contains_key(&group) => self.expel_consumers(token, &group, members, effects),
+            GroupRequest::Leave { group, members } if self.consumers.contains_key(&group) => {
+                self.expel_consumers(token, &group, members, effects)
+            }
             GroupRequest::Leave { group, members } => {
                 match self.with_group(turn, effects, &group, |group, work| group.leave(members, work)) {
                     Some(response) => effects.reply_durable(token, Ok(GroupResponse::Leave(response))),

@@ -65,7 +65,7 @@ fn is_subset(owned: Option<&Assignment>, of: &Assignment) -> bool {
     owned.iter().all(|(topic, partitions)| of.get(topic).is_some_and(|of| partitions.is_subset(of)))
 }
 
-/// An earlier epoch is good once: the answer with the new one may be lost.
+/// An earlier epoch is good once: the answer with the new one may be lost. Who joins again goes on where it was.
 fn check_epoch(member: &ConsumerMember, received: i32, owned: Option<&Assignment>) -> Result<(), Refused> {
     let fenced = |what: &str| {
         let known = member.epoch;
@@ -75,6 +75,7 @@ fn check_epoch(member: &ConsumerMember, received: i32, owned: Option<&Assignment
         Err(Refused(ErrorCode::FencedMemberEpoch, text))
     };
     match received {
+        0 => Ok(()),
         _ if received > member.epoch => fenced("greater"),
         _ if received == member.epoch || (received == member.previous_epoch && is_subset(owned, &member.assigned)) => Ok(()),
         _ => fenced("smaller"),
@@ -213,7 +214,10 @@ impl Groups {
         match outcome {
             Ok((records, response)) => {
                 let response = GroupResponse::ConsumerHeartbeat(response);
-                effects.write(records, Purpose::Answer { token, response });
+                match records.is_empty() {
+                    true => effects.reply_durable(token, Ok(response)),
+                    false => effects.write(records, Purpose::Answer { token, response }),
+                }
             }
             Err(Refused(error_code, text)) => {
                 let refused = ConsumerGroupHeartbeatResponse { error_code, error_message: Some(text.into()), ..Default::default() };

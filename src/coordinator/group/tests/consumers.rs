@@ -6,6 +6,7 @@ use super::bench::*;
 use crate::types::{ErrorCode, PartitionIndex, TopicId};
 use crate::wire::Str;
 use crate::wire::api::consumer_group_heartbeat::*;
+use crate::wire::api::leave_group::MemberIdentity;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -190,6 +191,17 @@ fn epochs_that_are_not_the_members_are_fenced() {
 }
 
 #[test]
+fn who_joins_again_goes_on_where_it_was() {
+    let mut story = Story::new(4);
+    story.join("a");
+    story.join("b");
+    story.settle();
+    let epoch = story.epochs["b"];
+    story.join("b");
+    assert_eq!((story.epochs["b"], story.counts()), (epoch, vec![2, 2]));
+}
+
+#[test]
 fn a_static_member_comes_back_to_what_it_had() {
     let mut story = Story::new(4);
     let response = story.send(story.joining("a", Some("i")));
@@ -219,4 +231,40 @@ fn who_left_leaves_its_partitions_to_others() {
     story.owned.remove("a");
     story.settle();
     assert_eq!(story.counts(), [4]);
+}
+
+#[test]
+fn who_administers_a_group_takes_members_out() {
+    let mut story = Story::new(4);
+    story.join("a");
+    let response = story.send(story.joining("s", Some("i")));
+    story.take("s", &response);
+    story.settle();
+    let named = |member: &str, instance: Option<&str>| MemberIdentity {
+        member_id: member.into(),
+        group_instance_id: instance.map(Str::from),
+        ..Default::default()
+    };
+    let members = vec![named("x", None), named("", Some("j")), named("a", Some("i")), named("a", None), named("", Some("i"))];
+    let token = story.bench.ask(GroupRequest::Leave { group: GROUP.into(), members });
+    let Some(Ok(GroupResponse::Leave(response))) = story.bench.answer(token) else { panic!("no answer") };
+    let errors: Vec<ErrorCode> = response.members.iter().map(|member| member.error_code).collect();
+    let (unknown, gone) = (ErrorCode::UnknownMemberId, ErrorCode::None);
+    assert_eq!(errors, [unknown, unknown, ErrorCode::FencedInstanceId, gone, gone]);
+    assert_eq!(story.send(story.beating("a")).error_code, unknown);
+}
+
+#[test]
+fn a_heartbeat_that_changes_nothing_writes_nothing() {
+    let mut story = Story::new(4);
+    story.join("a");
+    story.settle();
+    let before = story.bench.log.len();
+    story.settle();
+    assert_eq!(story.bench.log.len(), before);
+    // Told all of a member, the coordinator tells all that it is to own.
+    let whole = ConsumerGroupHeartbeatRequest { member_epoch: story.epochs["a"], ..story.joining("a", None) };
+    let whole = ConsumerGroupHeartbeatRequest { topic_partitions: story.beating("a").topic_partitions, ..whole };
+    assert!(story.send(whole).assignment.is_some());
+    assert_eq!(story.bench.log.len(), before);
 }
