@@ -46,7 +46,7 @@ pub fn update_features(cx: &HandlerContext, request: &UpdateFeaturesRequest) -> 
     let mut response = UpdateFeaturesResponse::default();
     match outcome {
         Ok(records) => {
-            response.results = request.feature_updates.iter().map(|update| done(update)).collect();
+            response.results = request.feature_updates.iter().map(done).collect();
             (if request.validate_only { Vec::new() } else { records }, response)
         }
         Err(refusal) => {

@@ -7,6 +7,8 @@ use crate::types::{PartitionIndex, TopicId};
 use crate::wire::Str;
 use std::collections::{BTreeMap, BTreeSet};
 
+type TopicPartition = (TopicId, PartitionIndex);
+
 /// What an assignor knows of a member.
 pub struct Subscriber<'a> {
     pub id: &'a Str,
@@ -78,7 +80,7 @@ fn split(
     members: Vec<Subscriber>,
     sizes: &BTreeMap<TopicId, i32>,
     mut keep: impl FnMut(usize, usize) -> bool,
-) -> (Vec<(Str, Assignment)>, Vec<(TopicId, PartitionIndex)>) {
+) -> (Vec<(Str, Assignment)>, Vec<TopicPartition>) {
     let mut taken = BTreeSet::new();
     let mut kept = Vec::with_capacity(members.len());
     for (position, member) in members.into_iter().enumerate() {

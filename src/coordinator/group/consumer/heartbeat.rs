@@ -288,10 +288,10 @@ impl Groups {
             return Err(Refused(ErrorCode::CoordinatorNotAvailable, String::new()));
         }
         let (member, is_assigned_anew) = draft.heartbeat(ask, &id, self.config.consumer_assignor, turn)?;
-        if draft.records.is_empty() {
-            if let Some(group) = self.consumers.get_mut(&group_id) {
-                group.checked_version = draft.group.checked_version;
-            }
+        if draft.records.is_empty()
+            && let Some(group) = self.consumers.get_mut(&group_id)
+        {
+            group.checked_version = draft.group.checked_version;
         }
         self.timers.set(Timer::ConsumerSession(group_id.clone(), id.clone()), turn.now + self.config.consumer_session_ms);
         let rebalance = Timer::ConsumerRebalance(group_id, id.clone());
