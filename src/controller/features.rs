@@ -29,9 +29,8 @@ pub const FEATURES: &[Feature] = &[
     Feature { name: "transaction.version", level_min: 0, level_max: 2 },
 ];
 
-/// The values of `UpgradeType`.
+/// The values of `UpgradeType`, of which 2 is a downgrade that loses nothing.
 const UPGRADE: i8 = 1;
-const SAFE_DOWNGRADE: i8 = 2;
 const UNSAFE_DOWNGRADE: i8 = 3;
 
 /// What a new cluster begins with.
@@ -69,8 +68,8 @@ fn updated(cx: &HandlerContext, update: &FeatureUpdateKey) -> Result<Record, Ref
         );
         Err(Refusal::new(ErrorCode::InvalidUpdateVersion, message))
     };
-    // Version 0 says it otherwise.
-    let upgrade_type = if update.allow_downgrade { SAFE_DOWNGRADE } else { update.upgrade_type };
+    // Version 0 says nothing of it but `allow_downgrade`, which Kafka does not look at.
+    let upgrade_type = update.upgrade_type;
     if !(UPGRADE..=UNSAFE_DOWNGRADE).contains(&upgrade_type) {
         return refuse("The controller does not support the given upgrade type.".into());
     }

@@ -233,7 +233,7 @@ final class AdminQuestions {
         return "{feature: '%s', maxVersionLevel: %d, upgradeType: %d}".formatted(feature, level, type);
     }
 
-    /** Each is asked of whether it could be; what is done is done in version 0, which only knows up and down, and undone. */
+    /** Each is asked of whether it could be; version 0 cannot ask, and allows no downgrade whatever it says. */
     private void updateFeatures() {
         String request = "{timeoutMs: 30000, featureUpdates: [%s], validateOnly: true}";
         both.compare("none", UPDATE_FEATURES, 1, 2, request.formatted(""));
@@ -252,10 +252,10 @@ final class AdminQuestions {
             }
         }
         String simple = "{timeoutMs: 30000, featureUpdates: [{feature: 'transaction.version', maxVersionLevel: %d, allowDowngrade: %s}]}";
-        both.compare("transactions down, as an upgrade", UPDATE_FEATURES, 0, 0, simple.formatted(1, false));
-        both.compare("transactions down", UPDATE_FEATURES, 0, 0, simple.formatted(1, true));
-        both.compare("transactions up, as a downgrade", UPDATE_FEATURES, 0, 0, simple.formatted(2, true));
-        both.compare("transactions up", UPDATE_FEATURES, 0, 0, simple.formatted(2, false));
+        both.compare("transactions down", UPDATE_FEATURES, 0, 0, simple.formatted(1, false));
+        both.compare("transactions down, allowed", UPDATE_FEATURES, 0, 0, simple.formatted(1, true));
+        both.compare("transactions where they are", UPDATE_FEATURES, 0, 0, simple.formatted(2, false));
+        both.compare("transactions where they are, downgrades allowed", UPDATE_FEATURES, 0, 0, simple.formatted(2, true));
     }
 
     /** The same question as versions 1 to 5 ask it, by names alone, and as version 6 does. */

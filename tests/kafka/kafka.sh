@@ -46,6 +46,7 @@ kafka_tool() {
     kafka-consumer-groups) class=org.apache.kafka.tools.consumer.group.ConsumerGroupCommand ;;
     kafka-groups) class=org.apache.kafka.tools.GroupsCommand ;;
     kafka-transactions) class=org.apache.kafka.tools.TransactionsCommand ;;
+    kafka-features) class=org.apache.kafka.tools.FeatureCommand ;;
     kafka-storage) class=kafka.tools.StorageTool ;;
     *) echo "no class known for $1" >&2; return 2 ;;
   esac

@@ -166,14 +166,10 @@ fn to_delete(word: &str, image: &MetadataImage) -> DeleteTopicState {
     }
 }
 
-/// `name level [type of upgrade]`, or `old` for version 0 of a downgrade.
+/// `name level [type of upgrade]`
 fn level(words: &[&str]) -> FeatureUpdateKey {
-    let (feature, max_version_level) = (words[0].into(), words[1].parse().unwrap());
-    match words.get(2) {
-        None => FeatureUpdateKey { feature, max_version_level, ..Default::default() },
-        Some(&"old") => FeatureUpdateKey { feature, max_version_level, allow_downgrade: true, ..Default::default() },
-        Some(kind) => FeatureUpdateKey { feature, max_version_level, upgrade_type: kind.parse().unwrap(), ..Default::default() },
-    }
+    let upgrade_type = words.get(2).map_or(1, |word| word.parse().unwrap());
+    FeatureUpdateKey { feature: words[0].into(), max_version_level: words[1].parse().unwrap(), upgrade_type, ..Default::default() }
 }
 
 /// `name count [@replicas]`

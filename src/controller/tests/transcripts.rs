@@ -489,10 +489,6 @@ fn features_go_up_and_down_all_of_a_request_or_none() {
           all: ok
           transaction.version: ok
           transaction.version: ok
-        > features transaction.version 0 old
-          + feature transaction.version=0
-          all: ok
-          transaction.version: ok
         ",
     );
 }
