@@ -1,6 +1,4 @@
 //! ConsumerGroupHeartbeat (68), versions 0-1: members of consumer groups (KIP-848). From version 1 on a member makes its id.
-//!
-//! Regular expressions are refused: INVALID_REGULAR_EXPRESSION, as one that does not parse is.
 
 use super::RequestContext;
 use crate::controller::MetadataImage;
@@ -21,6 +19,10 @@ impl TopicDirectory for MetadataImage {
 
     fn by_name(&self, name: &str) -> Option<(TopicId, i32)> {
         self.topic_by_name(name).map(|topic| (topic.id, topic.partitions.len() as i32))
+    }
+
+    fn names_after<'a>(&'a self, name: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a> {
+        Box::new(self.topics_from(name).map(|topic| &*topic.name).skip_while(move |found| *found == name))
     }
 }
 
@@ -85,9 +87,6 @@ fn check(context: &RequestContext, request: &ConsumerGroupHeartbeatRequest) -> R
     if let Some(name) = request.server_assignor.as_ref().filter(|name| assignors.iter().all(|known| **known != ***name)) {
         let text = format!("ServerAssignor {name} is not supported. Supported assignors: {}.", assignors.join(", "));
         return Err((ErrorCode::UnsupportedAssignor, text));
-    }
-    if request.subscribed_topic_regex.as_ref().is_some_and(|regex| !regex.is_empty()) {
-        return Err((ErrorCode::InvalidRegularExpression, "Regular expressions are not evaluated here.".into()));
     }
     Ok(())
 }

@@ -159,6 +159,21 @@ pub const GROUP_NEW_MEMBER_JOIN_MS_MAX: u64 = 5 * 60 * 1000;
 /// Members of one classic group, whatever `group.max.size` says: the leader is sent them all, and its assignment of them is one record.
 pub const GROUP_MEMBERS_MAX: usize = 20_000;
 
+/// A consumer's regular expression, and what it may take compiled: what it costs to look at a byte of a name grows with it.
+pub const REGEX_LEN_MAX: usize = 16 << 10;
+pub const REGEX_BYTES_MAX: usize = 256 << 10;
+
+/// Bytes of topics' names that one turn of the core holds against a consumer's regular expression (all of 100 topics: 0.1 ms by a usual one, 60 ms by the
+/// worst that fits), and how many of them a compilation counts for.
+pub const REGEX_NAME_BYTES_PER_TURN: usize = 4 << 10;
+pub const REGEX_COMPILATION_COST: usize = 1 << 10;
+
+/// Between two times that a group's regular expressions are held against the cluster's topics: Kafka's own.
+pub const REGEX_INTERVAL_MIN_MS: u64 = 10_000;
+
+/// Topics of a regular expression that are written by themselves, far below what one write may have.
+pub const REGEX_WRITE_BYTES: usize = 4 << 20;
+
 /// Members of one consumer group: a member that joins has the assignment of all made anew, in one turn of the core.
 pub const CONSUMER_GROUP_MEMBERS_MAX: usize = 2_000;
 

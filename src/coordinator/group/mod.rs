@@ -34,7 +34,7 @@ use crate::wire::coordinator::{self, GroupMetadataValue, KeyAndValue, RecordErro
 use crate::wire::{EncodeError, Str};
 use bytes::Bytes;
 use classic::{ClassicGroup, Phase};
-use consumer::ConsumerGroup;
+use consumer::{ConsumerGroup, Resolution};
 use join::Replacement;
 use offsets::Offsets;
 use rebalance::join_refused;
@@ -53,6 +53,8 @@ pub enum Timer {
     ConsumerSession(Str, Str),
     /// A member of a consumer group gives up what it must.
     ConsumerRebalance(Str, Str),
+    /// A consumer group's patterns go on being resolved.
+    ConsumerRegexes(Str),
     /// A look for expired offsets.
     Expiry,
 }
@@ -87,6 +89,7 @@ pub struct Groups {
     config: GroupConfig,
     groups: BTreeMap<Str, ClassicGroup>,
     consumers: BTreeMap<Str, ConsumerGroup>,
+    resolutions: BTreeMap<Str, Resolution>,
     offsets: Offsets,
     timers: Timers<Timer>,
     /// There are requests and time: memory is ahead of the log.
@@ -230,6 +233,7 @@ impl StateMachine for Groups {
             config,
             groups: BTreeMap::new(),
             consumers: BTreeMap::new(),
+            resolutions: BTreeMap::new(),
             offsets: Offsets::default(),
             timers: Timers::default(),
             is_live: false,
@@ -362,6 +366,7 @@ impl StateMachine for Groups {
         let Some(timer) = self.timers.pop_due(turn.now) else { return };
         let group = match &timer {
             Timer::Expiry => return self.expire(turn, effects),
+            Timer::ConsumerRegexes(group) => return self.resolve_regexes(turn, group, effects),
             Timer::ConsumerSession(group, member) | Timer::ConsumerRebalance(group, member) => {
                 return self.fence_consumer(group, member, effects);
             }

@@ -284,7 +284,9 @@ impl Groups {
             Timer::Join(_) => group.join_time_is_over(work),
             Timer::Sync(_) => group.sync_time_is_over(work),
             Timer::Session(_, member) => group.session_is_over(&member, work),
-            Timer::Expiry | Timer::ConsumerSession(..) | Timer::ConsumerRebalance(..) => unreachable!("no classic group's"),
+            Timer::Expiry | Timer::ConsumerSession(..) | Timer::ConsumerRebalance(..) | Timer::ConsumerRegexes(_) => {
+                unreachable!("no classic group's")
+            }
         }
     }
 }

@@ -124,6 +124,7 @@ impl GroupRecord {
             GroupRecord::ConsumerGroupTargetAssignmentMetadata(key, _) => Some(&key.group_id),
             GroupRecord::ConsumerGroupTargetAssignmentMember(key, _) => Some(&key.group_id),
             GroupRecord::ConsumerGroupCurrentMemberAssignment(key, _) => Some(&key.group_id),
+            GroupRecord::ConsumerGroupRegularExpression(key, _) => Some(&key.group_id),
             _ => None,
         }
     }
@@ -136,6 +137,7 @@ impl GroupRecord {
             GroupRecord::ConsumerGroupTargetAssignmentMetadata(_, value) => value.is_none(),
             GroupRecord::ConsumerGroupTargetAssignmentMember(_, value) => value.is_none(),
             GroupRecord::ConsumerGroupCurrentMemberAssignment(_, value) => value.is_none(),
+            GroupRecord::ConsumerGroupRegularExpression(_, value) => value.is_none(),
             _ => false,
         }
     }

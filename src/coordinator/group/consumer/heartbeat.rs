@@ -3,6 +3,7 @@
 //! Pure. What a request may look like at all is checked where it comes in (`api::consumer_group_heartbeat`).
 
 use super::assignor::Assignor;
+use super::regexes::Regexes;
 use super::{Assignment, ConsumerGroup, ConsumerMember, Draft, LEFT, LEFT_FOR_A_WHILE, MemberState};
 use crate::config::limits;
 use crate::coordinator::group::record::GroupRecord;
@@ -22,6 +23,8 @@ pub trait TopicDirectory: Send + Sync {
     fn version(&self) -> u64;
     /// The topic's id and its count of partitions.
     fn by_name(&self, name: &str) -> Option<(TopicId, i32)>;
+    /// The names of topics that are greater than this one, ascending.
+    fn names_after<'a>(&'a self, name: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a>;
 }
 
 /// A [`TopicDirectory`] that crosses cores.
@@ -57,7 +60,8 @@ fn owned(request: &ConsumerGroupHeartbeatRequest) -> Option<Assignment> {
 
 /// Whether a member tells all of itself: it does not know what it was answered, and is told its assignment again.
 fn is_full(request: &ConsumerGroupHeartbeatRequest) -> bool {
-    request.rebalance_timeout_ms != -1 && request.subscribed_topic_names.is_some() && request.topic_partitions.is_some()
+    let is_subscribing = request.subscribed_topic_names.is_some() || request.subscribed_topic_regex.is_some();
+    request.rebalance_timeout_ms != -1 && is_subscribing && request.topic_partitions.is_some()
 }
 
 fn is_subset(owned: Option<&Assignment>, of: &Assignment) -> bool {
@@ -116,6 +120,10 @@ fn updated(before: &ConsumerGroupMemberMetadataValue, ask: &ConsumerAsk) -> Cons
         about.subscribed_topic_names.sort();
         about.subscribed_topic_names.dedup();
     }
+    if let Some(regex) = &request.subscribed_topic_regex {
+        // An empty one takes it away.
+        about.subscribed_topic_regex = Some(regex.detached()).filter(|regex| !regex.is_empty());
+    }
     about.client_id = ask.client_id.clone();
     about.client_host = ask.client_host.clone();
     about.classic_member_metadata = None;
@@ -151,9 +159,9 @@ impl Draft {
             }
             Some((before, member)) if is_joining => {
                 let target = self.group.target.get(&before).cloned().unwrap_or_default();
-                self.remove(&before);
                 let member = ConsumerMember { epoch: 0, previous_epoch: 0, ..member };
                 self.put_about(id, member.about.clone());
+                self.remove(&before);
                 self.put_target(id, &target);
                 self.put_current(id, &member);
                 Ok(member)
@@ -169,9 +177,15 @@ impl Draft {
         let about = updated(&before.about, ask);
         let is_new = !self.group.members.contains_key(id);
         // Another assignor acts from the next epoch on, and makes none, as in Kafka.
-        let is_changed = is_new || about.subscribed_topic_names != before.about.subscribed_topic_names;
+        let (had, has) = (Regexes::of(&before.about).cloned(), Regexes::of(&about).cloned());
+        // A pattern makes an epoch when it is resolved.
+        let is_changed = (is_new && has.is_none()) || about.subscribed_topic_names != before.about.subscribed_topic_names;
         if is_new || about != before.about {
             self.put_about(id, about);
+        }
+        let is_changed = self.regex_changed(had.as_ref(), has.as_ref())? || is_changed;
+        if is_new && !is_changed && self.group.target_epoch == 0 {
+            self.put_epoch(self.group.epoch, self.group.metadata_hash);
         }
         let topics = &*ask.topics.0;
         if is_changed || topics.version() > self.group.checked_version {
@@ -249,7 +263,7 @@ impl Groups {
     }
 
     /// The answer to a heartbeat that says and changes nothing: by far the most of them, so without a copy of the group.
-    fn at_rest(&self, ask: &ConsumerAsk) -> Option<ConsumerGroupHeartbeatResponse> {
+    fn at_rest(&self, now: u64, ask: &ConsumerAsk) -> Option<ConsumerGroupHeartbeatResponse> {
         let request = &ask.request;
         let group = self.consumers.get(&request.group_id)?;
         let member = group.members.get(&request.member_id)?;
@@ -257,6 +271,7 @@ impl Groups {
             && member.epoch == group.epoch
             && member.is_reconciled_to(group.target_epoch)
             && group.checked_version >= ask.topics.0.version()
+            && !group.regexes.want_resolving(ask.topics.0.version(), now)
             && !is_full(request)
             && (request.instance_id.is_none() || request.instance_id == member.about.instance_id)
             && updated(&member.about, ask) == member.about;
@@ -269,7 +284,7 @@ impl Groups {
     }
 
     fn stay(&mut self, turn: &mut Turn, ask: &ConsumerAsk) -> Outcome {
-        if let Some(response) = self.at_rest(ask) {
+        if let Some(response) = self.at_rest(turn.now, ask) {
             let session = Timer::ConsumerSession(ask.request.group_id.detached(), ask.request.member_id.detached());
             self.timers.set(session, turn.now + self.config.consumer_session_ms);
             return Ok((Vec::new(), response));
@@ -288,6 +303,7 @@ impl Groups {
             return Err(Refused(ErrorCode::CoordinatorNotAvailable, String::new()));
         }
         let (member, is_assigned_anew) = draft.heartbeat(ask, &id, self.config.consumer_assignor, turn)?;
+        self.expect_regexes(turn, &draft.group, &ask.topics);
         if draft.records.is_empty()
             && let Some(group) = self.consumers.get_mut(&group_id)
         {

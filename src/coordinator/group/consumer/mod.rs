@@ -9,11 +9,14 @@ mod commit;
 mod describe;
 mod heartbeat;
 mod leave;
+mod pattern;
 mod reconcile;
+mod regexes;
 mod target;
 
 pub use assignor::Assignor;
 pub use heartbeat::{ConsumerAsk, TopicDirectory, Topics};
+pub use regexes::Resolution;
 
 use super::record::GroupRecord;
 use crate::types::{PartitionIndex, Timestamp, TopicId};
@@ -22,6 +25,7 @@ use crate::wire::coordinator::{
     self, ConsumerGroupCurrentMemberAssignmentValue, ConsumerGroupMemberMetadataValue, ConsumerGroupMetadataValue,
     ConsumerGroupTargetAssignmentMetadataValue,
 };
+use regexes::Regexes;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Kafka's name for groups of this kind.
@@ -103,6 +107,7 @@ pub struct ConsumerGroup {
     target: BTreeMap<Str, Assignment>,
     /// Who has a partition, or has not given it up yet.
     owners: BTreeMap<(TopicId, PartitionIndex), Str>,
+    regexes: Regexes,
     /// The version of the topics' metadata at which the hash was seen to be right; not replicated.
     checked_version: u64,
     members_bytes: u64,
@@ -122,6 +127,7 @@ impl ConsumerGroup {
             target_epoch: 0,
             target: BTreeMap::new(),
             owners: BTreeMap::new(),
+            regexes: Regexes::default(),
             checked_version: 0,
             members_bytes: 0,
         }
@@ -141,7 +147,8 @@ impl ConsumerGroup {
     }
 
     pub fn is_subscribed_to(&self, topic: &str) -> bool {
-        self.members.values().any(|member| member.about.subscribed_topic_names.iter().any(|name| **name == *topic))
+        let names = |member: &ConsumerMember| member.about.subscribed_topic_names.iter().any(|name| **name == *topic);
+        self.members.values().any(names) || self.regexes.contain(topic)
     }
 
     fn static_member(&self, instance: &str) -> Option<(&Str, &ConsumerMember)> {
@@ -174,12 +181,21 @@ impl ConsumerGroup {
         match record {
             ConsumerGroupMetadata(_, Some(value)) => (self.epoch, self.metadata_hash) = (value.epoch, value.metadata_hash),
             ConsumerGroupMemberMetadata(key, about) => self.with_weight(&key.member_id, |group| match about {
-                Some(about) => group.members.entry(key.member_id.clone()).or_default().about = about,
+                Some(about) => {
+                    let member = group.members.entry(key.member_id.clone()).or_default();
+                    group.regexes.subscribe(Some(&member.about), Some(&about));
+                    member.about = about;
+                }
                 None => {
                     group.disown(&key.member_id);
-                    group.members.remove(&key.member_id);
+                    let member = group.members.remove(&key.member_id);
+                    group.regexes.subscribe(member.as_ref().map(|member| &member.about), None);
                 }
             }),
+            ConsumerGroupRegularExpression(key, value) => {
+                let (more, less) = self.regexes.apply(key.regular_expression, value);
+                self.members_bytes = self.members_bytes + more - less;
+            }
             ConsumerGroupTargetAssignmentMetadata(_, value) => self.target_epoch = value.map_or(0, |value| value.assignment_epoch),
             ConsumerGroupTargetAssignmentMember(key, value) => self.with_weight(&key.member_id, |group| {
                 match value {
@@ -237,6 +253,7 @@ impl ConsumerGroup {
     /// The records that take the group away, in Kafka's order.
     pub fn deletion(&self) -> Vec<GroupRecord> {
         let mut records: Vec<GroupRecord> = self.members.keys().flat_map(|member| tombstones(&self.id, member)).collect();
+        records.extend(self.regexes.resolved().map(|regex| GroupRecord::consumer(regexes::tombstone(&self.id, regex))));
         records.push(GroupRecord::consumer(coordinator::GroupRecord::ConsumerGroupTargetAssignmentMetadata(
             coordinator::ConsumerGroupTargetAssignmentMetadataKey { group_id: self.id.clone() },
             None,
@@ -331,11 +348,15 @@ impl Draft {
     }
 
     fn remove(&mut self, member: &Str) {
+        let regex = self.group.members.get(member).and_then(|member| Regexes::of(&member.about).cloned());
         for record in tombstones(&self.group.id, member) {
             if let GroupRecord::Consumer(record) = &record {
                 self.group.apply((**record).clone());
             }
             self.records.push(record);
+        }
+        if let Some(regex) = regex {
+            self.forget_regex(&regex);
         }
     }
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 impl ConsumerGroup {
     fn subscribed(&self) -> BTreeSet<&Str> {
-        self.members.values().flat_map(|member| &member.about.subscribed_topic_names).collect()
+        self.members.values().flat_map(|member| &member.about.subscribed_topic_names).chain(self.regexes.topics()).collect()
     }
 
     /// Of the names, ids and sizes of the topics that members subscribe to; 0 without topics, as in Kafka (whose other values are others).
@@ -46,7 +46,11 @@ impl Draft {
             group.subscribed().into_iter().filter_map(|name| Some((name, topics.by_name(name)?))).collect();
         let sizes: BTreeMap<TopicId, i32> = found.values().copied().collect();
         let subscriber = |(id, member): (&'_ Str, &'_ super::ConsumerMember)| {
-            let names = member.about.subscribed_topic_names.iter();
+            let names = member
+                .about
+                .subscribed_topic_names
+                .iter()
+                .chain(group.regexes.topics_of(&member.about).into_iter().flat_map(|topics| topics.iter()));
             (id.clone(), member.about.instance_id.clone(), names.filter_map(|name| found.get(name).map(|(id, _)| *id)).collect())
         };
         let described: Vec<(Str, Option<Str>, BTreeSet<TopicId>)> = group.members.iter().map(subscriber).collect();

@@ -23,6 +23,10 @@ impl TopicDirectory for Cluster {
     fn by_name(&self, name: &str) -> Option<(TopicId, i32)> {
         (name == "t").then_some((TOPIC, self.0))
     }
+
+    fn names_after<'a>(&'a self, name: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a> {
+        Box::new(["t"].into_iter().filter(move |found| *found > name))
+    }
 }
 
 /// Members by what they last heard, and a checker: no partition has two owners.

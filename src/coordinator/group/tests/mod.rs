@@ -4,6 +4,7 @@ mod bench;
 mod consumers;
 mod joining;
 mod offsets;
+mod regexes;
 mod reload;
 mod static_members;
 mod sync;
