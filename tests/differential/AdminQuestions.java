@@ -34,6 +34,7 @@ final class AdminQuestions {
         Map.entry("offsets.topic.replication.factor", "Apache Kafka needs to be told that it is alone"),
         Map.entry("transaction.state.log.replication.factor", "Apache Kafka needs to be told that it is alone"),
         Map.entry("transaction.state.log.min.isr", "Apache Kafka needs to be told that it is alone"),
+        Map.entry("group.consumer.assignor.offload.enable", "internal to Apache Kafka, which is told to assign before it answers"),
         Map.entry("share.coordinator.state.topic.replication.factor", "1 by default, as a first try needs it"),
         Map.entry("share.coordinator.state.topic.min.isr", "1 by default, as a first try needs it"),
         Map.entry("min.insync.replicas", "with eligible leader replicas, Apache Kafka writes it into the cluster's own configs"),

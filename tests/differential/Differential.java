@@ -45,6 +45,7 @@ public final class Differential {
         CompactionQuestions.ask(differential, differential.cases);
         GroupQuestions.ask(differential);
         TransactionQuestions.ask(differential);
+        ConsumerGroupQuestions.ask(differential);
         System.exit(differential.cases.status());
     }
 
