@@ -22,8 +22,8 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-const TOPIC: &str = "work";
-const PARTITIONS: i32 = 4;
+pub const TOPIC: &str = "work";
+pub const PARTITIONS: i32 = 4;
 const GROUPS: [&str; 3] = ["g1", "g2", "another"];
 const MEMBERS: u64 = 3;
 const LIVES: u64 = 3;
@@ -164,8 +164,8 @@ impl Member {
 
     /// Commits one more than what is committed. False: it is out of the generation.
     async fn commit(&mut self, client: &mut Client, generation: i32, partition: i32) -> Result<bool, Gone> {
-        let Some(found) = fetch(client, self.group, partition).await? else { return Ok(true) };
         let known = self.oracle.borrow().get(self.group).and_then(|seen| seen.committed.get(&partition).copied()).unwrap_or(-1);
+        let Some(found) = fetch(client, self.group, partition).await? else { return Ok(true) };
         assert!(found >= known, "{}: partition {partition} went back from {known} to {found}", self.group);
         let one = OffsetCommitRequestPartition {
             partition_index: PartitionIndex(partition),
@@ -211,7 +211,7 @@ impl Member {
     }
 }
 
-async fn find_coordinator(client: &mut Client, group: &str) -> Result<(), Gone> {
+pub async fn find_coordinator(client: &mut Client, group: &str) -> Result<(), Gone> {
     let request = FindCoordinatorRequest { key: group.into(), ..Default::default() };
     client.ask(&request, 3).await?;
     sleep(Duration::from_millis(20)).await;
@@ -219,7 +219,7 @@ async fn find_coordinator(client: &mut Client, group: &str) -> Result<(), Gone> 
 }
 
 /// The committed offset, -1 if there is none; `None`: nobody can say now.
-async fn fetch(client: &mut Client, group: &str, partition: i32) -> Result<Option<i64>, Gone> {
+pub async fn fetch(client: &mut Client, group: &str, partition: i32) -> Result<Option<i64>, Gone> {
     let topic = OffsetFetchRequestTopics { name: TOPIC.into(), partition_indexes: vec![PartitionIndex(partition)], ..Default::default() };
     let asked = OffsetFetchRequestGroup { group_id: group.into(), topics: Some(vec![topic]), ..Default::default() };
     let request = OffsetFetchRequest { groups: vec![asked], ..Default::default() };
@@ -232,14 +232,14 @@ async fn fetch(client: &mut Client, group: &str, partition: i32) -> Result<Optio
     }
 }
 
-async fn create_topic(address: SocketAddr) {
+pub async fn create_topic(address: SocketAddr) {
     let topic = CreatableTopic { name: TOPIC.into(), num_partitions: PARTITIONS, replication_factor: 1, ..Default::default() };
     let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..Default::default() };
     while connect(address).await.ask(&request, 7).await.is_err() {}
 }
 
 /// Every acknowledged commit is still there.
-async fn check_commits(address: SocketAddr, committed: Vec<(&'static str, i32, i64)>) {
+pub async fn check_commits(address: SocketAddr, committed: Vec<(&'static str, i32, i64)>) {
     let mut client = connect(address).await;
     for (group, partition, offset) in committed {
         loop {

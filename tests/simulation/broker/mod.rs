@@ -2,6 +2,7 @@
 //! again with other shard counts, and the network cuts connections.
 
 mod client;
+mod consumer_groups;
 mod groups;
 mod moves;
 mod oracle;
@@ -36,6 +37,8 @@ fn boot(world: &World, machine: Machine, shards: usize) -> Node {
         "log.dirs=/data".to_string(),
         format!("ringmill.admin.listener={}:{}", machine.ip(), moves::ADMIN_PORT),
         "auto.create.topics.enable=false".to_string(),
+        "group.consumer.min.session.timeout.ms=6000".to_string(),
+        "group.consumer.session.timeout.ms=6000".to_string(),
     ];
     let sources = Sources { file: None, environment: Vec::new(), set: settings.to_vec() };
     let config = BrokerConfig::load(&sources).expect("a valid configuration").config;
