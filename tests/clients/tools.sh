@@ -226,6 +226,32 @@ features_are_listed_and_changed() {
   expect_contains upgraded "upgraded to 2" "$(tool kafka-features upgrade --feature transaction.version=2)"
   refused "Could not upgrade" tool kafka-features upgrade --feature transaction.version=9
 }
+# A consumer by the consumer protocol that waits for one record more than there are, and what the tools say of its group meanwhile.
+consumer_groups_are_listed_described_and_deleted() {
+  create shared --partitions 2
+  seq 1 50 | tool kafka-console-producer --topic shared
+  tool kafka-console-consumer --topic shared --group tools-shared --from-beginning --max-messages 51 \
+    --command-property group.protocol=consumer --timeout-ms 240000 > "$work/shared" 2> /dev/null &
+  local member=$! tries=0 described
+  until [ "$(wc -l < "$work/shared")" -ge 50 ]; do
+    [ $((tries += 1)) -lt 1000 ] || { echo "no records"; return 1; }
+    sleep 0.2
+  done
+  expect_contains groups "Consumer" "$(tool kafka-groups --list | grep tools-shared)"
+  expect_contains list "tools-shared" "$(tool kafka-consumer-groups --list --type consumer)"
+  described="$(tool kafka-consumer-groups --describe --group tools-shared --state | grep tools-shared)"
+  expect_contains state "uniform" "$described"
+  expect_contains state "Stable" "$described"
+  expect_equal "its partitions" 2 "$(tool kafka-consumer-groups --describe --group tools-shared --members | awk '$1 == "tools-shared" { print $5 }')"
+  described="$(tool kafka-consumer-groups --describe --group tools-shared --members --verbose | grep tools-shared)"
+  expect_contains members "shared:0" "$described"
+  refused "not empty" tool kafka-consumer-groups --delete --group tools-shared
+  echo 51 | tool kafka-console-producer --topic shared
+  wait "$member"
+  expect_equal "committed" 51 "$(tool kafka-consumer-groups --describe --group tools-shared 2> /dev/null | awk '$2 == "shared" { sum += $4 } END { print sum }')"
+  expect_contains deleted "successful" "$(tool kafka-consumer-groups --delete --group tools-shared)"
+  refused "not found" tool kafka-consumer-groups --describe --group tools-shared
+}
 rolled_topic() {
   create rolled --config segment.bytes=1048576
   kafka_tool kafka-producer-perf-test --topic rolled --num-records 30000 --record-size 150 --throughput -1 \
@@ -247,6 +273,7 @@ test_case "log-dirs" log_dirs_are_described
 test_case "delete-records" records_are_deleted
 test_case "broker-api-versions" broker_api_versions
 test_case "consumer-groups and groups" groups_are_listed_described_reset_and_deleted
+test_case "consumer-groups and groups of the consumer protocol" consumer_groups_are_listed_described_and_deleted
 test_case "kafka-transactions" transactions_are_listed_and_described
 test_case "kafka-features" features_are_listed_and_changed
 test_case "a topic of small segments" rolled_topic

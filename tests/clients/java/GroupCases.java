@@ -25,8 +25,8 @@ import org.apache.kafka.common.errors.RebalanceInProgressException;
 
 /** Java consumers in groups, by the classic protocol, and what admin clients see of them. Argument: bootstrap. */
 public final class GroupCases {
-    private static final int PARTITIONS = 6;
-    private static String bootstrap;
+    static final int PARTITIONS = 6;
+    static String bootstrap;
 
     private GroupCases() {
     }
@@ -51,7 +51,7 @@ public final class GroupCases {
         return Clients.consumer(bootstrap, settings.toArray(new String[0]));
     }
 
-    private static void topic(String name, int records) throws Exception {
+    static void topic(String name, int records) throws Exception {
         try (Admin admin = Clients.admin(bootstrap)) {
             admin.createTopics(List.of(new NewTopic(name, PARTITIONS, (short) 1))).all().get();
         }
@@ -62,12 +62,12 @@ public final class GroupCases {
         }
     }
 
-    private interface Done {
+    interface Done {
         boolean is();
     }
 
     /** Polls all in turn until done; what came. */
-    private static Set<String> poll(List<KafkaConsumer<byte[], byte[]>> members, Done done) {
+    static Set<String> poll(List<KafkaConsumer<byte[], byte[]>> members, Done done) {
         Set<String> came = new HashSet<>();
         long deadline = System.nanoTime() + 240_000_000_000L;
         do {
@@ -82,7 +82,7 @@ public final class GroupCases {
     }
 
     /** A slow machine's members may have begun another rebalance by now: then they end it until done, and commit. What came meanwhile. */
-    private static Set<String> commit(List<KafkaConsumer<byte[], byte[]>> members, Done done) {
+    static Set<String> commit(List<KafkaConsumer<byte[], byte[]>> members, Done done) {
         Set<String> came = new HashSet<>();
         for (int tries = 0;; tries++) {
             try {
@@ -95,7 +95,7 @@ public final class GroupCases {
         }
     }
 
-    private static boolean shared(List<KafkaConsumer<byte[], byte[]>> members) {
+    static boolean shared(List<KafkaConsumer<byte[], byte[]>> members) {
         Set<TopicPartition> all = new HashSet<>();
         int sum = 0;
         for (KafkaConsumer<byte[], byte[]> member : members) {
@@ -135,7 +135,7 @@ public final class GroupCases {
         }
     }
 
-    private static long position(KafkaConsumer<byte[], byte[]> member, String topic) {
+    static long position(KafkaConsumer<byte[], byte[]> member, String topic) {
         long sum = 0;
         for (TopicPartition partition : member.assignment()) {
             sum += member.position(partition);
