@@ -1,11 +1,11 @@
 //! DescribeConfigs (32, versions 1-4), AlterConfigs (33, 0-2) and IncrementalAlterConfigs (44, 0-1).
 //!
-//! Describing is answered from this core's image; altering is the controller's to decide. Resource types: 2 topic, 4 broker (by id,
+//! Describing is answered from this core's image; altering is the controller's to decide. Resource types: 2 topic, 32 group, 4 broker (by id,
 //! or all brokers by the empty name); others are INVALID_REQUEST. A core that clients see as a broker stands for its machine.
 
 use super::RequestContext;
 use super::view::View;
-use crate::config::{ConfigEntry, describe_broker, describe_cluster, describe_topic};
+use crate::config::{ConfigEntry, describe_broker, describe_cluster, describe_group, describe_topic};
 use crate::controller::{ConfigResource, ControllerRequest, ControllerResponse, MetadataImage};
 use crate::types::{ErrorCode, NodeId, check_topic_name};
 use crate::wire::Str;
@@ -15,6 +15,7 @@ use crate::wire::api::incremental_alter_configs::*;
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const GROUP: i8 = 32;
 
 pub async fn alter(context: &RequestContext, mut request: AlterConfigsRequest) -> AlterConfigsResponse {
     let asked = name_machines(context, request.resources.iter_mut().map(|r| (r.resource_type, &mut r.resource_name)));
@@ -94,6 +95,8 @@ fn entries(
             }
             Ok(describe_topic(image.configs(&ConfigResource::topic(name)), layers))
         }
+        GROUP if name.is_empty() => Err((ErrorCode::InvalidRequest, "Group name must not be empty".into())),
+        GROUP => Ok(describe_group(image.configs(&ConfigResource::group(name)), layers)),
         BROKER if name.is_empty() => Ok(describe_cluster(layers)),
         BROKER => match name.parse() {
             Ok(id) if View::of(context).machine(NodeId(id)) == config.node_id => Ok(describe_broker(layers)),

@@ -1,7 +1,7 @@
 //! ConsumerGroupHeartbeat (68), versions 0-1: members of consumer groups (KIP-848). From version 1 on a member makes its id.
 
 use super::RequestContext;
-use crate::controller::MetadataImage;
+use crate::controller::{ConfigResource, MetadataImage};
 use crate::coordinator::group::{ConsumerAsk, GroupRequest, GroupResponse, TopicDirectory, Topics};
 use crate::rt::random_u64;
 use crate::types::{ErrorCode, TopicId};
@@ -19,6 +19,10 @@ impl TopicDirectory for MetadataImage {
 
     fn by_name(&self, name: &str) -> Option<(TopicId, i32)> {
         self.topic_by_name(name).map(|topic| (topic.id, topic.partitions.len() as i32))
+    }
+
+    fn group_config(&self, group: &str, name: &str) -> Option<i32> {
+        self.configs(&ConfigResource::group(group)).get(name)?.parse().ok()
     }
 
     fn names_after<'a>(&'a self, name: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a> {

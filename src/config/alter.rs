@@ -116,7 +116,7 @@ pub fn replace_broker(current: &ConfigMap, wanted: &ConfigMap, scope: BrokerScop
     Ok(replacement(current, wanted))
 }
 
-fn resolve_changes(
+pub(super) fn resolve_changes(
     current: &ConfigMap,
     changes: &[ConfigChange],
     definition_of: fn(&str) -> Option<&'static Definition>,
@@ -174,7 +174,7 @@ fn edit_list(old: &str, change: &ConfigChange) -> String {
     elements.join(",")
 }
 
-fn applied(current: &ConfigMap, delta: &ConfigDelta) -> ConfigMap {
+pub(super) fn applied(current: &ConfigMap, delta: &ConfigDelta) -> ConfigMap {
     let mut result = current.clone();
     for (name, value) in delta {
         match value {
@@ -185,7 +185,7 @@ fn applied(current: &ConfigMap, delta: &ConfigDelta) -> ConfigMap {
     result
 }
 
-fn replacement(current: &ConfigMap, wanted: &ConfigMap) -> ConfigDelta {
+pub(super) fn replacement(current: &ConfigMap, wanted: &ConfigMap) -> ConfigDelta {
     let removed = current.keys().filter(|name| !wanted.contains_key(*name)).map(|name| (name.clone(), None));
     let set = wanted.iter().filter(|(name, value)| current.get(*name) != Some(value)).map(|(n, v)| (n.clone(), Some(v.clone())));
     let mut delta: ConfigDelta = removed.chain(set).collect();

@@ -118,7 +118,7 @@ fn definition_of(name: &str) -> Option<&'static Definition> {
 
 /// What the layers and the defaults hold for a broker configuration. What stands before the first entry under its own name is
 /// left out: so Kafka answers, and an unset `log.retention.ms` is "default" even where `log.retention.hours` is set.
-fn synonyms_of(name: &str, broker: BrokerLayers) -> Vec<ConfigSynonym> {
+pub(super) fn synonyms_of(name: &str, broker: BrokerLayers) -> Vec<ConfigSynonym> {
     let names = broker_synonyms(name);
     let hidden = definition_of(name).is_none_or(Definition::is_sensitive);
     let synonym =

@@ -23,6 +23,10 @@ pub enum ConfigError {
     UnknownTopicConfig {
         name: String,
     },
+    /// A single group's configuration that is unknown or out of the broker's bounds.
+    OfGroup {
+        text: String,
+    },
     Conflict {
         low: &'static str,
         low_value: i64,
@@ -82,6 +86,7 @@ impl fmt::Display for ConfigError {
                 write!(f, "Configuration '{name}' must not be empty. Valid values include: {allowed}")
             }
             ConfigError::UnknownTopicConfig { name } => write!(f, "Unknown topic config name: {name}"),
+            ConfigError::OfGroup { text } => f.write_str(text),
             ConfigError::Conflict { low, low_value, high, high_value } => {
                 write!(f, "conflict topic config setting {low} ({low_value}) > {high} ({high_value})")
             }

@@ -174,6 +174,9 @@ pub const REGEX_INTERVAL_MIN_MS: u64 = 10_000;
 /// Topics of a regular expression that are written by themselves, far below what one write may have.
 pub const REGEX_WRITE_BYTES: usize = 4 << 20;
 
+/// Groups with configurations of their own: anybody may make them up, and the cluster's metadata keeps them.
+pub const CONFIGURED_GROUPS_MAX: usize = 10_000;
+
 /// Members of one consumer group: a member that joins has the assignment of all made anew, in one turn of the core.
 pub const CONSUMER_GROUP_MEMBERS_MAX: usize = 2_000;
 

@@ -5,7 +5,7 @@
 use super::config_resource::{self, change_each, target};
 use super::handler::{HandlerContext, Refusal};
 use super::record::{Record, ResourceType};
-use crate::config::{ConfigError, ConfigMap, replace_broker, replace_topic};
+use crate::config::{ConfigError, ConfigMap, replace_broker, replace_group, replace_topic};
 use crate::wire::api::alter_configs::{AlterConfigsRequest, AlterConfigsResource, AlterConfigsResourceResponse, AlterConfigsResponse};
 
 pub fn alter_configs(cx: &HandlerContext, request: &AlterConfigsRequest) -> (Vec<Record>, AlterConfigsResponse) {
@@ -27,6 +27,7 @@ fn replace(cx: &HandlerContext, resource: &AlterConfigsResource) -> Result<Vec<R
     let delta = match target.resource.resource_type {
         ResourceType::Topic => replace_topic(current, &wanted, cx.layers())?,
         ResourceType::Broker => replace_broker(current, &wanted, target.scope)?,
+        ResourceType::Group => replace_group(current, &wanted, cx.layers())?,
     };
     config_resource::records(cx, &target.resource, delta)
 }

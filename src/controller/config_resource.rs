@@ -5,7 +5,7 @@
 use super::create_topics::value_too_long;
 use super::handler::{HandlerContext, Refusal};
 use super::record::{ConfigRecord, ConfigResource, Record, ResourceType};
-use crate::config::limits::{CONFIG_VALUE_BYTES_MAX, CONFIGS_PER_RESOURCE_MAX};
+use crate::config::limits::{CONFIG_VALUE_BYTES_MAX, CONFIGS_PER_RESOURCE_MAX, CONFIGURED_GROUPS_MAX};
 use crate::config::{BrokerScope, ConfigDelta};
 use crate::types::{ErrorCode, check_topic_name};
 use crate::wire::Str;
@@ -23,6 +23,14 @@ pub fn target(cx: &HandlerContext, resource_type: i8, name: &str) -> Result<Targ
         check_topic(cx, name)?;
         return Ok(Target { resource: ConfigResource::topic(name), scope: BrokerScope::Cluster });
     }
+    if resource_type == ResourceType::Group as i8 {
+        if name.is_empty() {
+            return Err(Refusal::new(ErrorCode::InvalidRequest, "Default group resources are not allowed."));
+        }
+        let resource = ConfigResource::group(name);
+        check_room(cx, &resource)?;
+        return Ok(Target { resource, scope: BrokerScope::Cluster });
+    }
     if resource_type != ResourceType::Broker as i8 {
         return Err(Refusal::new(ErrorCode::InvalidRequest, format!("Unknown resource type {resource_type}")));
     }
@@ -31,6 +39,16 @@ pub fn target(cx: &HandlerContext, resource_type: i8, name: &str) -> Result<Targ
     }
     check_broker(cx, name)?;
     Ok(Target { resource: ConfigResource::broker(cx.broker.node_id), scope: BrokerScope::Broker })
+}
+
+/// There need be no such group, as in Kafka: so many may be made up.
+fn check_room(cx: &HandlerContext, group: &ConfigResource) -> Result<(), Refusal> {
+    let groups = cx.image.configured_resources().filter(|(resource, _)| resource.resource_type == ResourceType::Group);
+    if cx.image.configs(group).is_empty() && groups.count() >= CONFIGURED_GROUPS_MAX {
+        let message = format!("No more than {CONFIGURED_GROUPS_MAX} groups may have configurations.");
+        return Err(Refusal::new(ErrorCode::PolicyViolation, message));
+    }
+    Ok(())
 }
 
 fn check_topic(cx: &HandlerContext, name: &str) -> Result<(), Refusal> {

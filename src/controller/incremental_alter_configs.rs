@@ -5,7 +5,7 @@
 use super::config_resource::{self, change_each, target};
 use super::handler::{HandlerContext, Refusal};
 use super::record::{Record, ResourceType};
-use crate::config::{AlterOperation, ConfigChange, alter_broker, alter_topic};
+use crate::config::{AlterOperation, ConfigChange, alter_broker, alter_group, alter_topic};
 use crate::types::ErrorCode;
 use crate::wire::api::incremental_alter_configs::{
     AlterConfigsResource, AlterConfigsResourceResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
@@ -33,6 +33,7 @@ fn alter(cx: &HandlerContext, resource: &AlterConfigsResource) -> Result<Vec<Rec
     let delta = match target.resource.resource_type {
         ResourceType::Topic => alter_topic(current, &changes, cx.layers())?,
         ResourceType::Broker => alter_broker(current, &changes, target.scope)?,
+        ResourceType::Group => alter_group(current, &changes, cx.layers())?,
     };
     config_resource::records(cx, &target.resource, delta)
 }

@@ -18,9 +18,10 @@ const BATCH_FORMAT: u8 = 1;
 pub enum ResourceType {
     Topic = 2,
     Broker = 4,
+    Group = 32,
 }
 
-/// A topic by its name, a broker by its id in decimal, or the default of all brokers by the empty name.
+/// A topic or group by its name, a broker by its id in decimal, or the default of all brokers by the empty name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConfigResource {
     pub resource_type: ResourceType,
@@ -34,6 +35,10 @@ impl ConfigResource {
 
     pub fn broker(id: NodeId) -> ConfigResource {
         ConfigResource { resource_type: ResourceType::Broker, name: id.to_string().into() }
+    }
+
+    pub fn group(name: &str) -> ConfigResource {
+        ConfigResource { resource_type: ResourceType::Group, name: name.into() }
     }
 
     /// The dynamic default of all brokers.
@@ -262,6 +267,7 @@ fn decode_config(d: &mut Decoder<'_>) -> Result<ConfigRecord, CodecError> {
     let resource_type = match d.u8()? {
         2 => ResourceType::Topic,
         4 => ResourceType::Broker,
+        32 => ResourceType::Group,
         other => return Err(CodecError::BadValue(other)),
     };
     let resource = ConfigResource { resource_type, name: d.string()? };

@@ -168,6 +168,7 @@ fn reconfigure(shard: &Shard, image: &MetadataImage, resource: &ConfigResource) 
     let topics: Vec<Arc<TopicImage>> = match resource.resource_type {
         ResourceType::Topic => image.topic_by_name(&resource.name).cloned().into_iter().collect(),
         ResourceType::Broker => image.topics().cloned().collect(),
+        ResourceType::Group => Vec::new(),
     };
     let mut resolved = Resolved::default();
     for topic in topics {

@@ -3,6 +3,7 @@
 //! Names, types, ranges and update modes are Kafka's; defaults are Kafka's unless the row says what Ringmill's is and why.
 //! The texts are our own. A row that `acts()` changes what Ringmill does; any other is accepted and shown, without effect.
 
+mod consumer_group;
 mod controller;
 mod general;
 mod group;
@@ -40,6 +41,16 @@ pub fn topic(name: &str) -> Option<&'static Definition> {
 /// All topic configurations, by name.
 pub fn topics() -> &'static [Definition] {
     topic::TOPIC
+}
+
+/// The configuration of single groups of this name.
+pub fn group(name: &str) -> Option<&'static Definition> {
+    find(consumer_group::CONSUMER_GROUP, name)
+}
+
+/// All configurations of single groups, by name.
+pub fn groups() -> &'static [Definition] {
+    consumer_group::CONSUMER_GROUP
 }
 
 /// The broker configuration of this name.

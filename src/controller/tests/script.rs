@@ -237,6 +237,7 @@ fn show_resource(resource: &ConfigResource) -> String {
         (ResourceType::Broker, "") => "cluster".to_owned(),
         (ResourceType::Broker, id) => format!("broker:{id}"),
         (ResourceType::Topic, name) => format!("topic:{name}"),
+        (ResourceType::Group, name) => format!("group:{name}"),
     }
 }
 

@@ -401,8 +401,20 @@ fn the_older_request_replaces_all_configs() {
           : ok
         > replace cluster log.dirs=x
           : INVALID_REQUEST Cannot update these configs dynamically: [log.dirs]
+        > replace 16:g x=1
+          g: INVALID_REQUEST Unknown resource type 16
         > replace 32:g x=1
-          g: INVALID_REQUEST Unknown resource type 32
+          g: INVALID_CONFIG Unknown group config name: x
+        > replace 32: consumer.session.timeout.ms=50000
+          : INVALID_REQUEST Default group resources are not allowed.
+        > replace 32:g consumer.session.timeout.ms=50000
+          + config group:g consumer.session.timeout.ms=50000
+          g: ok
+        > replace 32:g consumer.heartbeat.interval.ms=1
+          g: INVALID_CONFIG consumer.heartbeat.interval.ms must be greater than or equal to group.consumer.min.heartbeat.interval.ms
+        > replace 32:g
+          + config group:g consumer.session.timeout.ms unset
+          g: ok
         ",
     );
 }

@@ -23,6 +23,8 @@ pub trait TopicDirectory: Send + Sync {
     fn version(&self) -> u64;
     /// The topic's id and its count of partitions.
     fn by_name(&self, name: &str) -> Option<(TopicId, i32)>;
+    /// A configuration of the group's own, where it is set.
+    fn group_config(&self, group: &str, name: &str) -> Option<i32>;
     /// The names of topics that are greater than this one, ascending.
     fn names_after<'a>(&'a self, name: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a>;
 }
@@ -278,15 +280,25 @@ impl Groups {
         is_at_rest.then(|| ConsumerGroupHeartbeatResponse {
             member_epoch: member.epoch,
             member_id: Some(request.member_id.detached()),
-            heartbeat_interval_ms: self.config.consumer_heartbeat_ms,
+            heartbeat_interval_ms: self.heartbeat_ms(ask),
             ..Default::default()
         })
+    }
+
+    fn session_ms(&self, ask: &ConsumerAsk) -> u64 {
+        let own = ask.topics.0.group_config(&ask.request.group_id, "consumer.session.timeout.ms");
+        own.map_or(self.config.consumer_session_ms, |ms| ms.max(1) as u64)
+    }
+
+    fn heartbeat_ms(&self, ask: &ConsumerAsk) -> i32 {
+        let own = ask.topics.0.group_config(&ask.request.group_id, "consumer.heartbeat.interval.ms");
+        own.unwrap_or(self.config.consumer_heartbeat_ms)
     }
 
     fn stay(&mut self, turn: &mut Turn, ask: &ConsumerAsk) -> Outcome {
         if let Some(response) = self.at_rest(turn.now, ask) {
             let session = Timer::ConsumerSession(ask.request.group_id.detached(), ask.request.member_id.detached());
-            self.timers.set(session, turn.now + self.config.consumer_session_ms);
+            self.timers.set(session, turn.now + self.session_ms(ask));
             return Ok((Vec::new(), response));
         }
         let request = &ask.request;
@@ -309,7 +321,7 @@ impl Groups {
         {
             group.checked_version = draft.group.checked_version;
         }
-        self.timers.set(Timer::ConsumerSession(group_id.clone(), id.clone()), turn.now + self.config.consumer_session_ms);
+        self.timers.set(Timer::ConsumerSession(group_id.clone(), id.clone()), turn.now + self.session_ms(ask));
         let rebalance = Timer::ConsumerRebalance(group_id, id.clone());
         let is_current_written = draft.records.iter().any(|record| {
             matches!(record, GroupRecord::Consumer(record) if matches!(&**record, Record::ConsumerGroupCurrentMemberAssignment(key, _) if key.member_id == id))
@@ -323,7 +335,7 @@ impl Groups {
         }
         let response = ConsumerGroupHeartbeatResponse {
             member_epoch: member.epoch,
-            heartbeat_interval_ms: self.config.consumer_heartbeat_ms,
+            heartbeat_interval_ms: self.heartbeat_ms(ask),
             assignment: (is_joining || is_full(request) || is_assigned_anew).then(|| answered(&member)),
             member_id: Some(id),
             ..Default::default()

@@ -24,6 +24,10 @@ impl TopicDirectory for Cluster {
         (name == "t").then_some((TOPIC, self.0))
     }
 
+    fn group_config(&self, _: &str, _: &str) -> Option<i32> {
+        None
+    }
+
     fn names_after<'a>(&'a self, name: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a> {
         Box::new(["t"].into_iter().filter(move |found| *found > name))
     }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 struct Cluster {
     topics: BTreeMap<String, (TopicId, i32)>,
     version: u64,
+    configs: BTreeMap<&'static str, i32>,
 }
 
 impl Cluster {
@@ -40,6 +41,10 @@ impl TopicDirectory for Cluster {
 
     fn by_name(&self, name: &str) -> Option<(TopicId, i32)> {
         self.topics.get(name).copied()
+    }
+
+    fn group_config(&self, group: &str, name: &str) -> Option<i32> {
+        (group == GROUP).then(|| self.configs.get(name).copied()).flatten()
     }
 
     fn names_after<'a>(&'a self, name: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a> {
@@ -262,6 +267,23 @@ fn a_static_member_that_comes_back_finds_its_pattern_resolved() {
     let back = story.send(of_instance(story.joining("b", "t-.*")));
     story.take("b", back);
     assert_eq!((story.epochs["b"], story.topics("b"), story.resolved().len()), (2, vec!["t-1"], 1));
+}
+
+#[test]
+fn a_groups_own_times_count() {
+    let mut story = Story::new(&["t-1"]);
+    story.cluster.configs.insert("consumer.session.timeout.ms", 60_000);
+    story.cluster.configs.insert("consumer.heartbeat.interval.ms", 15_000);
+    assert_eq!(story.send(story.joining("b", "t-.*")).heartbeat_interval_ms, 15_000);
+    story.join("a", "t-.*");
+    story.settle();
+    assert_eq!(story.send(story.beating("a")).heartbeat_interval_ms, 15_000);
+    story.bench.pass(59_000);
+    assert_eq!(story.send(story.beating("a")).error_code, ErrorCode::None);
+    story.cluster.configs.clear();
+    assert_eq!(story.send(story.beating("a")).heartbeat_interval_ms, 5_000);
+    story.bench.pass(45_000);
+    assert_eq!(story.send(story.beating("a")).error_code, ErrorCode::UnknownMemberId);
 }
 
 #[test]
