@@ -213,6 +213,11 @@ impl Groups {
             self.groups_bytes += group.bytes();
             self.consumers.insert(id.clone(), group);
         }
+        if let coordinator::GroupRecord::ConsumerGroupMemberMetadata(key, None) = &record {
+            // Not before: a member that the log has not let go is still waited for.
+            self.timers.cancel(&Timer::ConsumerSession(id.clone(), key.member_id.clone()));
+            self.timers.cancel(&Timer::ConsumerRebalance(id.clone(), key.member_id.clone()));
+        }
         if let Some(group) = self.consumers.get_mut(&id) {
             let before = group.bytes();
             group.apply(record);
@@ -368,7 +373,7 @@ impl StateMachine for Groups {
             Timer::Expiry => return self.expire(turn, effects),
             Timer::ConsumerRegexes(group) => return self.resolve_regexes(turn, group, effects),
             Timer::ConsumerSession(group, member) | Timer::ConsumerRebalance(group, member) => {
-                return self.fence_consumer(group, member, effects);
+                return self.fence_consumer(turn.now, group, member, effects);
             }
             Timer::Join(group) | Timer::Sync(group) | Timer::Session(group, _) => group.clone(),
         };

@@ -102,15 +102,26 @@ fn split(
     (kept, free)
 }
 
-/// All subscribe to the same: each keeps up to its share, and who has less gets of the rest.
+/// All subscribe to the same: each keeps up to its share, and who has less gets of the rest. Who has more than the others' share already is the
+/// first to have one more.
 fn uniform(members: Vec<Subscriber>, sizes: &BTreeMap<TopicId, i32>) -> BTreeMap<Str, Assignment> {
     let total: usize = sizes.values().map(|size| *size as usize).sum();
     let (each, more) = (total / members.len().max(1), total % members.len().max(1));
-    let quota = |position: usize| each + usize::from(position < more);
-    let (mut kept, free) = split(members, sizes, |position, held| held < quota(position));
+    let held = |member: &Subscriber| -> usize {
+        let of_topic = |(topic, partitions): (&TopicId, &BTreeSet<PartitionIndex>)| {
+            let size = sizes.get(topic).copied().unwrap_or(0);
+            partitions.iter().filter(|partition| partition.0 < size).count()
+        };
+        member.before.iter().map(of_topic).sum()
+    };
+    let mut order: Vec<usize> = (0..members.len()).collect();
+    order.sort_by_key(|position| held(&members[*position]) <= each);
+    let mut quotas = vec![each; members.len()];
+    order.into_iter().take(more).for_each(|position| quotas[position] += 1);
+    let (mut kept, free) = split(members, sizes, |position, held| held < quotas[position]);
     let mut free = free.into_iter();
     for (position, (_, assignment)) in kept.iter_mut().enumerate() {
-        let lacks = quota(position).saturating_sub(count(assignment));
+        let lacks = quotas[position].saturating_sub(count(assignment));
         free.by_ref().take(lacks).for_each(|(topic, partition)| give(assignment, topic, partition));
     }
     kept.into_iter().collect()

@@ -162,9 +162,12 @@ impl Draft {
             Some((before, member)) if is_joining => {
                 let target = self.group.target.get(&before).cloned().unwrap_or_default();
                 let member = ConsumerMember { epoch: 0, previous_epoch: 0, ..member };
-                self.put_about(id, member.about.clone());
-                self.remove(&before);
-                self.put_target(id, &target);
+                // Under its own id it is all there still.
+                if before != *id {
+                    self.put_about(id, member.about.clone());
+                    self.remove(&before);
+                    self.put_target(id, &target);
+                }
                 self.put_current(id, &member);
                 Ok(member)
             }

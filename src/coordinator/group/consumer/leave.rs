@@ -70,11 +70,10 @@ impl Groups {
         if request.member_epoch == LEFT_FOR_A_WHILE {
             let left = ConsumerMember { epoch: LEFT_FOR_A_WHILE, previous_epoch: member.epoch, revoking: Assignment::new(), ..member };
             draft.put_current(&member_id, &left);
+            self.timers.cancel(&Timer::ConsumerRebalance(draft.group.id.clone(), member_id.clone()));
         } else {
             draft.fence(&member_id);
-            self.timers.cancel(&Timer::ConsumerSession(draft.group.id.clone(), member_id.clone()));
         }
-        self.timers.cancel(&Timer::ConsumerRebalance(draft.group.id.clone(), member_id.clone()));
         let response =
             ConsumerGroupHeartbeatResponse { member_id: Some(member_id), member_epoch: request.member_epoch, ..Default::default() };
         Ok((draft.records, response))
@@ -95,8 +94,6 @@ impl Groups {
             let error_code = match draft.group.named(&member) {
                 Ok(id) => {
                     draft.remove(&id);
-                    self.timers.cancel(&Timer::ConsumerSession(group.clone(), id.clone()));
-                    self.timers.cancel(&Timer::ConsumerRebalance(group.clone(), id));
                     ErrorCode::None
                 }
                 Err(error) => error,
@@ -111,13 +108,12 @@ impl Groups {
         effects.write(draft.records, Purpose::Answer { token, response });
     }
 
-    /// A member's time is over.
-    pub(in crate::coordinator::group) fn fence_consumer(&mut self, group: &Str, member: &Str, effects: &mut Effects<Groups>) {
+    /// A member's time is over. Where the log does not take that, it is tried again.
+    pub(in crate::coordinator::group) fn fence_consumer(&mut self, now: u64, group: &Str, member: &Str, effects: &mut Effects<Groups>) {
         let Some(group) = self.consumers.get(group).filter(|group| group.members.contains_key(member)) else { return };
         let mut draft = Draft::of(group.clone());
         draft.fence(member);
-        self.timers.cancel(&Timer::ConsumerSession(draft.group.id.clone(), member.clone()));
-        self.timers.cancel(&Timer::ConsumerRebalance(draft.group.id.clone(), member.clone()));
+        self.timers.set(Timer::ConsumerSession(draft.group.id.clone(), member.clone()), now + self.config.consumer_session_ms);
         effects.write(draft.records, Purpose::Nothing);
     }
 }

@@ -276,3 +276,55 @@ fn a_heartbeat_that_changes_nothing_writes_nothing() {
     assert!(story.send(whole).assignment.is_some());
     assert_eq!(story.bench.log.len(), before);
 }
+
+#[test]
+fn a_static_member_comes_back_under_its_own_id() {
+    let mut story = Story::new(4);
+    let response = story.send(story.joining("a", Some("i")));
+    story.take("a", &response);
+    let leaving = ConsumerGroupHeartbeatRequest { member_epoch: -2, instance_id: Some("i".into()), ..story.beating("a") };
+    assert_eq!(story.send(leaving).member_epoch, -2);
+    let back = story.send(story.joining("a", Some("i")));
+    story.take("a", &back);
+    assert_eq!(story.owned["a"], [0, 1, 2, 3]);
+    let beating = ConsumerGroupHeartbeatRequest { instance_id: Some("i".into()), ..story.beating("a") };
+    let response = story.send(beating);
+    story.take("a", &response);
+    story.bench.crash(config());
+    story.partitions = 6;
+    let beating = ConsumerGroupHeartbeatRequest { instance_id: Some("i".into()), ..story.beating("a") };
+    let response = story.send(beating);
+    story.take("a", &response);
+    assert_eq!(story.owned["a"], [0, 1, 2, 3, 4, 5], "it subscribes to what it did");
+}
+
+#[test]
+fn who_is_silent_is_put_out_when_the_log_takes_records_again() {
+    let mut story = Story::new(4);
+    story.join("a");
+    story.join("b");
+    story.settle();
+    story.bench.log_refuses = Some(ErrorCode::NotCoordinator);
+    for _ in 0..3 {
+        story.bench.pass(20_000);
+        story.beat("a");
+    }
+    story.bench.log_refuses = None;
+    let late = story.beating("b");
+    story.owned.remove("b");
+    for _ in 0..3 {
+        story.bench.pass(20_000);
+        story.beat("a");
+    }
+    assert_eq!(story.send(late).error_code, ErrorCode::UnknownMemberId);
+    assert_eq!(story.counts(), [4]);
+}
+
+#[test]
+fn uniform_takes_from_nobody_more_than_it_must() {
+    let mut story = Story::new(3);
+    story.join("b");
+    story.join("a");
+    story.settle();
+    assert_eq!((story.owned["a"].len(), story.owned["b"].len()), (1, 2));
+}
