@@ -3,7 +3,6 @@
 use super::RequestContext;
 use crate::controller::{ConfigResource, MetadataImage};
 use crate::coordinator::group::{ConsumerAsk, GroupRequest, GroupResponse, TopicDirectory, Topics};
-use crate::rt::random_u64;
 use crate::types::{ErrorCode, TopicId};
 use crate::wire::Str;
 use crate::wire::api::consumer_group_heartbeat::*;
@@ -34,15 +33,12 @@ pub async fn handle(context: &RequestContext, mut request: ConsumerGroupHeartbea
     let (error_code, text) = match check(context, &request) {
         Ok(()) => {
             let group_id = request.group_id.clone();
-            // As sorted as Kafka's UUIDs: not at all.
-            let id = TopicId(((u128::from(random_u64()) << 64) | u128::from(random_u64())).to_be_bytes());
             request.group_id = group_id.detached();
             let ask = ConsumerAsk {
                 request,
                 client_id: context.header.client_id.as_ref().map(Str::detached).unwrap_or_default(),
                 client_host: format!("/{}", context.session.peer.address.ip()).into(),
                 topics: Topics(Arc::clone(&context.shard.image()) as Arc<dyn TopicDirectory>),
-                new_member_id: id.to_string().into(),
             };
             match context.shard.ask_group(&group_id, GroupRequest::ConsumerHeartbeat(Box::new(ask))).await {
                 Ok(GroupResponse::ConsumerHeartbeat(response)) => {

@@ -46,8 +46,6 @@ pub struct ConsumerAsk {
     pub client_id: Str,
     pub client_host: Str,
     pub topics: Topics,
-    /// For a member that brings no id.
-    pub new_member_id: Str,
 }
 
 /// An error with Kafka's words for it.
@@ -86,6 +84,12 @@ fn check_epoch(member: &ConsumerMember, received: i32, owned: Option<&Assignment
         _ if received == member.epoch || (received == member.previous_epoch && is_subset(owned, &member.assigned)) => Ok(()),
         _ => fenced("smaller"),
     }
+}
+
+/// For a member that brings none: written as Kafka writes UUIDs, which is how topics' ids are.
+fn new_member_id(turn: &mut Turn) -> Str {
+    let bits = u128::from((turn.random)()) << 64 | u128::from((turn.random)());
+    TopicId(bits.to_be_bytes()).to_string().into()
 }
 
 pub fn unknown_member(member: &str, group: &str) -> Refused {
@@ -306,7 +310,7 @@ impl Groups {
         }
         let request = &ask.request;
         let group_id = request.group_id.detached();
-        let id = if request.member_id.is_empty() { ask.new_member_id.clone() } else { request.member_id.detached() };
+        let id = if request.member_id.is_empty() { new_member_id(turn) } else { request.member_id.detached() };
         let is_joining = request.member_epoch == 0;
         let mut draft = self.draft(turn, &group_id, is_joining)?;
         let size_max = self.config.consumer_max_size;

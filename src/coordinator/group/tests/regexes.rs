@@ -70,7 +70,7 @@ impl Story {
     fn send(&mut self, request: ConsumerGroupHeartbeatRequest) -> ConsumerGroupHeartbeatResponse {
         let topics = Topics(Arc::new(self.cluster.clone()));
         let request = ConsumerGroupHeartbeatRequest { group_id: GROUP.into(), ..request };
-        let ask = ConsumerAsk { request, client_id: "c".into(), client_host: "/h".into(), topics, new_member_id: "made".into() };
+        let ask = ConsumerAsk { request, client_id: "c".into(), client_host: "/h".into(), topics };
         let token = self.bench.ask(GroupRequest::ConsumerHeartbeat(Box::new(ask)));
         match self.bench.answer(token).unwrap() {
             Ok(GroupResponse::ConsumerHeartbeat(response)) => response,
