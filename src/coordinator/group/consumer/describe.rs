@@ -2,9 +2,9 @@
 //!
 //! Pure.
 
+use super::heartbeat::Refused;
 use super::{Assignment, CONSUMER, ConsumerGroup, ConsumerMember};
 use crate::coordinator::group::Groups;
-use crate::types::ErrorCode;
 use crate::wire::Str;
 use crate::wire::api::consumer_group_describe as api;
 use crate::wire::api::list_groups::ListedGroup;
@@ -67,13 +67,8 @@ impl Groups {
                 ..Default::default()
             },
             None => {
-                let text = if self.groups.contains_key(&id) { "is not a consumer group" } else { "not found" };
-                api::DescribedGroup {
-                    error_code: ErrorCode::GroupIdNotFound,
-                    error_message: Some(format!("Group {id} {text}.").into()),
-                    group_id: id,
-                    ..Default::default()
-                }
+                let Refused(error_code, text) = self.no_consumer_group(&id);
+                api::DescribedGroup { error_code, error_message: Some(text.into()), group_id: id, ..Default::default() }
             }
         };
         groups.into_iter().map(one).collect()

@@ -249,18 +249,21 @@ impl Groups {
         }
     }
 
+    /// There is no group of this id, or it is a classic one.
+    pub(super) fn no_consumer_group(&self, id: &str) -> Refused {
+        let what = if self.groups.contains_key(id) { "is not a consumer group" } else { "not found" };
+        Refused(ErrorCode::GroupIdNotFound, format!("Group {id} {what}."))
+    }
+
     /// A copy of the group, made if a member may make it.
     fn draft(&self, turn: &Turn, id: &Str, is_joining: bool) -> Result<Draft, Refused> {
         if let Some(group) = self.consumers.get(id) {
             return Ok(Draft::of(group.clone()));
         }
-        let not_found = |text: String| Err(Refused(ErrorCode::GroupIdNotFound, text));
         let classic = self.groups.get(id);
         match classic {
-            None if !is_joining => return not_found(format!("Group {id} not found.")),
-            Some(classic) if !is_joining || !classic.is_empty_of_members() => {
-                return not_found(format!("Group {id} is not a consumer group."));
-            }
+            None if !is_joining => return Err(self.no_consumer_group(id)),
+            Some(classic) if !is_joining || !classic.is_empty_of_members() => return Err(self.no_consumer_group(id)),
             None if !self.has_room_for_group(turn) => return Err(Refused(ErrorCode::CoordinatorNotAvailable, String::new())),
             _ => {}
         }

@@ -46,14 +46,7 @@ impl Groups {
         request: &ConsumerGroupHeartbeatRequest,
     ) -> Result<(Vec<GroupRecord>, ConsumerGroupHeartbeatResponse), Refused> {
         let id = &request.group_id;
-        let Some(group) = self.consumers.get(id) else {
-            let text = if self.groups.contains_key(id) {
-                format!("Group {id} is not a consumer group.")
-            } else {
-                format!("Group {id} not found.")
-            };
-            return Err(Refused(ErrorCode::GroupIdNotFound, text));
-        };
+        let Some(group) = self.consumers.get(id) else { return Err(self.no_consumer_group(id)) };
         let found = match &request.instance_id {
             None => group.members.get_key_value(&request.member_id).ok_or_else(|| unknown_member(&request.member_id, id))?,
             Some(instance) => {
