@@ -1,10 +1,12 @@
 //! A coordinator on a bench: members by name, a clock that moves when told to, a log that takes everything or refuses it.
 
+use super::super::consumer::{ConsumerAsk, Topics};
 use super::super::request::{GroupAnswer, GroupRequest, GroupResponse, JoinAsk};
 use super::super::{GroupConfig, GroupRecord, Groups};
 use crate::coordinator::machine::{Effects, Position, StateMachine, Token, Transaction, Turn};
 use crate::types::{ErrorCode, Offset, PartitionIndex, ProducerId, Timestamp};
 use crate::wire::Str;
+use crate::wire::api::consumer_group_heartbeat::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 use crate::wire::api::heartbeat::HeartbeatRequest;
 use crate::wire::api::join_group::{JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse};
 use crate::wire::api::leave_group::MemberIdentity;
@@ -95,6 +97,17 @@ impl Bench {
         }
         self.answers.clear();
         self.call(|groups, turn, effects| groups.loaded(turn, effects));
+    }
+
+    /// A heartbeat to [`GROUP`] as a consumer group, and its answer.
+    pub fn consumer_heartbeat(&mut self, request: ConsumerGroupHeartbeatRequest, topics: Topics) -> ConsumerGroupHeartbeatResponse {
+        let request = ConsumerGroupHeartbeatRequest { group_id: GROUP.into(), ..request };
+        let ask = ConsumerAsk { request, client_id: "c".into(), client_host: "/h".into(), topics };
+        let token = self.ask(GroupRequest::ConsumerHeartbeat(Box::new(ask)));
+        match self.answer(token).unwrap() {
+            Ok(GroupResponse::ConsumerHeartbeat(response)) => response,
+            other => panic!("{other:?}"),
+        }
     }
 
     pub fn call(&mut self, call: impl FnOnce(&mut Groups, &mut Turn, &mut Effects<Groups>)) {

@@ -1,6 +1,6 @@
 //! Stories of consumer groups (KIP-848): members that go to their target by heartbeats.
 
-use super::super::consumer::{ConsumerAsk, TopicDirectory, Topics};
+use super::super::consumer::{TopicDirectory, Topics};
 use super::super::request::{GroupRequest, GroupResponse};
 use super::bench::*;
 use crate::types::{ErrorCode, PartitionIndex, TopicId};
@@ -47,14 +47,7 @@ impl Story {
     }
 
     fn send(&mut self, request: ConsumerGroupHeartbeatRequest) -> ConsumerGroupHeartbeatResponse {
-        let topics = Topics(Arc::new(Cluster(self.partitions)));
-        let request = ConsumerGroupHeartbeatRequest { group_id: GROUP.into(), ..request };
-        let ask = ConsumerAsk { request, client_id: "c".into(), client_host: "/h".into(), topics };
-        let token = self.bench.ask(GroupRequest::ConsumerHeartbeat(Box::new(ask)));
-        match self.bench.answer(token).unwrap() {
-            Ok(GroupResponse::ConsumerHeartbeat(response)) => response,
-            other => panic!("{other:?}"),
-        }
+        self.bench.consumer_heartbeat(request, Topics(Arc::new(Cluster(self.partitions))))
     }
 
     fn joining(&self, member: &str, instance: Option<&str>) -> ConsumerGroupHeartbeatRequest {

@@ -1,8 +1,7 @@
 //! Stories of consumer groups whose members subscribe by regular expression.
 
 use super::super::GroupRecord;
-use super::super::consumer::{ConsumerAsk, TopicDirectory, Topics};
-use super::super::request::{GroupRequest, GroupResponse};
+use super::super::consumer::{TopicDirectory, Topics};
 use super::bench::*;
 use crate::coordinator::machine::StateMachine;
 use crate::types::{ErrorCode, TopicId};
@@ -68,14 +67,7 @@ impl Story {
     }
 
     fn send(&mut self, request: ConsumerGroupHeartbeatRequest) -> ConsumerGroupHeartbeatResponse {
-        let topics = Topics(Arc::new(self.cluster.clone()));
-        let request = ConsumerGroupHeartbeatRequest { group_id: GROUP.into(), ..request };
-        let ask = ConsumerAsk { request, client_id: "c".into(), client_host: "/h".into(), topics };
-        let token = self.bench.ask(GroupRequest::ConsumerHeartbeat(Box::new(ask)));
-        match self.bench.answer(token).unwrap() {
-            Ok(GroupResponse::ConsumerHeartbeat(response)) => response,
-            other => panic!("{other:?}"),
-        }
+        self.bench.consumer_heartbeat(request, Topics(Arc::new(self.cluster.clone())))
     }
 
     fn take(&mut self, member: &'static str, response: ConsumerGroupHeartbeatResponse) {
