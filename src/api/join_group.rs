@@ -3,12 +3,13 @@
 //! Versions below 4 are let in without an id of theirs (KIP-394). What the coordinator does is in `coordinator::group`.
 
 use super::{Handled, RequestContext};
-use crate::coordinator::group::{GroupRequest, GroupResponse, JoinAsk};
+use crate::coordinator::group::{GroupRequest, GroupResponse, JoinAsk, TopicDirectory, Topics};
 use crate::coordinator::machine::Token;
 use crate::types::ErrorCode;
 use crate::wire::Str;
 use crate::wire::api::join_group::*;
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// From this version on a response can do without a protocol's name.
 const VERSION_OF_NO_PROTOCOL: i16 = 7;
@@ -51,6 +52,7 @@ async fn join(context: &RequestContext, mut request: JoinGroupRequest) -> JoinGr
         version,
         client_id: context.header.client_id.clone().unwrap_or_default(),
         client_host: format!("/{}", context.session.peer.address.ip()).into(),
+        topics: Topics(Arc::clone(&context.shard.image()) as Arc<dyn TopicDirectory>),
     };
     match context.shard.ask_group(&group, GroupRequest::Join(Box::new(ask))).await {
         Ok(GroupResponse::Join(response)) => response,

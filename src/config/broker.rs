@@ -249,7 +249,7 @@ impl Reader<'_> {
         self.value(name) == Some(Value::Boolean(true))
     }
 
-    fn optional_text(&self, name: &str) -> Option<String> {
+    pub(super) fn optional_text(&self, name: &str) -> Option<String> {
         self.value(name).map(|value| value.to_string()).filter(|text| !text.is_empty())
     }
 

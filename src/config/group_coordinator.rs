@@ -16,6 +16,8 @@ pub struct GroupCoordinatorConfig {
     pub consumer_heartbeat_interval_ms: i32,
     /// The default first.
     pub consumer_assignors: Vec<String>,
+    /// bidirectional, upgrade, downgrade or disabled, in any case.
+    pub consumer_migration_policy: String,
     pub offset_metadata_max_bytes: i32,
     pub offsets_commit_timeout_ms: i32,
     pub offsets_load_buffer_size: i32,
@@ -39,6 +41,7 @@ impl GroupCoordinatorConfig {
             consumer_session_timeout_ms: read.int("group.consumer.session.timeout.ms"),
             consumer_heartbeat_interval_ms: read.int("group.consumer.heartbeat.interval.ms"),
             consumer_assignors: read.list("group.consumer.assignors"),
+            consumer_migration_policy: read.optional_text("group.consumer.migration.policy").unwrap_or_default(),
             offset_metadata_max_bytes: read.int("offset.metadata.max.bytes"),
             offsets_commit_timeout_ms: read.int("offsets.commit.timeout.ms"),
             offsets_load_buffer_size: read.int("offsets.load.buffer.size"),

@@ -29,6 +29,13 @@ impl<K: Ord + Clone> Timers<K> {
         self.by_time.insert((at, key));
     }
 
+    /// Leaves the key's earlier deadline, if it has one.
+    pub fn set_if_absent(&mut self, key: K, at: u64) {
+        if !self.by_key.contains_key(&key) {
+            self.set(key, at);
+        }
+    }
+
     pub fn cancel(&mut self, key: &K) {
         if let Some(at) = self.by_key.remove(key) {
             self.by_time.remove(&(at, key.clone()));
@@ -61,7 +68,8 @@ mod tests {
         timers.set("a", 10);
         timers.set("b", 20);
         timers.set("a", 30);
-        timers.set("c", 5);
+        timers.set_if_absent("a", 1);
+        timers.set_if_absent("c", 5);
         timers.cancel(&"c");
         timers.cancel(&"nobody");
         assert_eq!(timers.next(), Some(20));

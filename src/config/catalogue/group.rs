@@ -11,7 +11,7 @@ pub(super) const GROUP: &[Definition] = definitions! {
     Int "group.consumer.max.heartbeat.interval.ms" ["15000"] at_least(1): "The longest heartbeat interval a consumer group may ask for.";
     Int "group.consumer.max.session.timeout.ms" ["60000"] at_least(1): "The longest session timeout a consumer group may ask for.";
     Int "group.consumer.max.size" ["2147483647"] at_least(1) acts(): "The most members of a consumer group.";
-    String "group.consumer.migration.policy" ["bidirectional"] one_of_ignoring_case(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]):
+    String "group.consumer.migration.policy" ["bidirectional"] one_of_ignoring_case(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]) acts():
         "Which ways a group may change between the classic and the consumer protocol.";
     Int "group.consumer.min.assignment.interval.ms" ["0"] at_least(0): "The shortest assignment interval a consumer group may ask for.";
     Int "group.consumer.min.heartbeat.interval.ms" ["5000"] at_least(1): "The shortest heartbeat interval a consumer group may ask for.";

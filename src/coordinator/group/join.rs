@@ -13,7 +13,7 @@ use crate::wire::Str;
 use crate::wire::api::join_group::JoinGroupResponse;
 
 /// From this version on a member must first be given an id (KIP-394).
-const VERSION_OF_REQUIRED_ID: i16 = 4;
+pub const VERSION_OF_REQUIRED_ID: i16 = 4;
 /// From this version on a leader can be told that its assignment is not needed (KIP-814).
 const VERSION_OF_SKIPPED_ASSIGNMENT: i16 = 9;
 
@@ -193,7 +193,7 @@ impl ClassicGroup {
 }
 
 /// A random UUID (version 4) as text.
-fn uuid(turn: &mut Turn) -> String {
+pub fn uuid(turn: &mut Turn) -> String {
     let bits = u128::from((turn.random)()) << 64 | u128::from((turn.random)());
     let bits = bits & !(0xf000 << 64) | (0x4000 << 64);
     let bits = bits & !(0xc000 << 48) | (0x8000 << 48);

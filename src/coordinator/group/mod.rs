@@ -73,6 +73,18 @@ pub enum Purpose {
     },
     /// A static member came back under a new id.
     Replaced(Replacement),
+    /// A classic member joined a consumer group.
+    Joined {
+        group: Str,
+        topics: Topics,
+        token: Token,
+        response: GroupResponse,
+    },
+    /// A consumer group is a classic one from now on.
+    Downgraded {
+        group: Str,
+        answer: Option<(Token, GroupResponse)>,
+    },
     Nothing,
 }
 
@@ -138,7 +150,7 @@ impl Groups {
         let id = ask.request.group_id.detached();
         match self.consumers.get(&id) {
             Some(group) if !group.members.is_empty() => {
-                return effects.reply(ask.token, Ok(join_refused(ask.request.member_id, ErrorCode::InconsistentGroupProtocol)));
+                return self.join_consumers(turn, &ask, effects);
             }
             // Without members it becomes a classic group.
             Some(group) if ask.request.member_id.is_empty() => effects.write(group.deletion(), Purpose::Nothing),
@@ -285,7 +297,7 @@ impl StateMachine for Groups {
             self.with_group(turn, effects, &id, |group, work| {
                 let members: Vec<Str> = group.members.keys().cloned().collect();
                 members.iter().for_each(|member| group.expect_heartbeat(member, work));
-                if members.len() > work.config.max_size {
+                if members.len() > work.config.max_size || group.phase.is_preparing() {
                     group.prepare_rebalance(work);
                 }
             });
@@ -296,6 +308,13 @@ impl StateMachine for Groups {
         let in_group = |found: Option<ErrorCode>| found.unwrap_or(ErrorCode::UnknownMemberId);
         match request {
             GroupRequest::Join(ask) => self.join(turn, JoinAsk { token, ..*ask }, effects),
+            GroupRequest::Sync(request) if self.consumers.contains_key(&request.group_id) => {
+                self.sync_consumers(turn, token, &request, effects);
+            }
+            GroupRequest::Heartbeat(request) if self.consumers.contains_key(&request.group_id) => {
+                let error = self.heartbeat_consumers(turn, &request);
+                effects.reply(token, Ok(GroupResponse::Heartbeat(error)));
+            }
             GroupRequest::Sync(request) => {
                 let id = request.group_id.clone();
                 if self.with_group(turn, effects, &id, |group, work| group.sync(token, request, work)).is_none() {
@@ -307,7 +326,7 @@ impl StateMachine for Groups {
                 effects.reply(token, Ok(GroupResponse::Heartbeat(in_group(error))));
             }
             GroupRequest::Leave { group, members } if self.consumers.contains_key(&group) => {
-                self.expel_consumers(token, &group, members, effects)
+                self.expel_consumers(turn, token, &group, members, effects)
             }
             GroupRequest::Leave { group, members } => {
                 match self.with_group(turn, effects, &group, |group, work| group.leave(members, work)) {
@@ -346,20 +365,34 @@ impl StateMachine for Groups {
             Purpose::Replaced(replacement) => {
                 self.with_group(turn, effects, &replacement.group, |group, work| group.replaced(&replacement, work));
             }
+            Purpose::Joined { group, topics, token, response } => {
+                if let Some(group) = self.consumers.get_mut(&group) {
+                    group.learn_names(&*topics.0);
+                }
+                effects.reply_durable(token, Ok(response));
+            }
+            Purpose::Downgraded { group, answer } => {
+                self.rejoin(turn, &group, effects);
+                if let Some((token, response)) = answer {
+                    effects.reply_durable(token, Ok(response));
+                }
+            }
             Purpose::Nothing => {}
         }
     }
 
     fn refused(&mut self, turn: &mut Turn, purpose: Purpose, error: ErrorCode, effects: &mut Effects<Groups>) {
         match purpose {
-            Purpose::Answer { token, .. } => effects.reply(token, Err(error)),
+            Purpose::Answer { token, .. } | Purpose::Joined { token, .. } | Purpose::Downgraded { answer: Some((token, _)), .. } => {
+                effects.reply(token, Err(error));
+            }
             Purpose::Assigned { group, generation } => {
                 self.with_group(turn, effects, &group, |group, work| group.not_assigned(generation, error, work));
             }
             Purpose::Replaced(replacement) => {
                 self.with_group(turn, effects, &replacement.group, |group, work| group.not_replaced(&replacement, error, work));
             }
-            Purpose::Nothing => {}
+            Purpose::Downgraded { .. } | Purpose::Nothing => {}
         }
     }
 
@@ -373,7 +406,7 @@ impl StateMachine for Groups {
             Timer::Expiry => return self.expire(turn, effects),
             Timer::ConsumerRegexes(group) => return self.resolve_regexes(turn, group, effects),
             Timer::ConsumerSession(group, member) | Timer::ConsumerRebalance(group, member) => {
-                return self.fence_consumer(turn.now, group, member, effects);
+                return self.fence_consumer(turn, group, member, effects);
             }
             Timer::Join(group) | Timer::Sync(group) | Timer::Session(group, _) => group.clone(),
         };

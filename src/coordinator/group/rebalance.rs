@@ -209,6 +209,10 @@ impl ClassicGroup {
     /// There is no assignment in this generation; who waits for one hears why.
     pub fn drop_assignments(&mut self, error: ErrorCode, work: &mut Work) {
         self.set_assignments(|_| Bytes::new());
+        self.drop_sync_waiters(error, work);
+    }
+
+    fn drop_sync_waiters(&mut self, error: ErrorCode, work: &mut Work) {
         let waiting: Vec<Str> = self.members.iter().filter(|(_, m)| m.sync_waiter.is_some()).map(|(id, _)| id.clone()).collect();
         for id in waiting {
             let token = self.members.get_mut(&id).and_then(|member| member.sync_waiter.take());
@@ -217,6 +221,18 @@ impl ClassicGroup {
                 self.expect_heartbeat(&id, work);
             }
         }
+    }
+
+    /// Nobody waits any more: the group ends.
+    pub fn release(&mut self, error: ErrorCode, work: &mut Work) {
+        let ids: Vec<Str> = self.members.keys().cloned().collect();
+        for id in ids {
+            let waiter = self.change(&id, |member| member.join_waiter.take()).flatten();
+            if let Some(token) = waiter {
+                work.effects.reply(token, Ok(join_refused(id, error)));
+            }
+        }
+        self.drop_sync_waiters(error, work);
     }
 
     /// The members' time to send SyncGroup is over.

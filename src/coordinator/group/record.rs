@@ -62,7 +62,12 @@ pub fn loaded_group(id: Str, value: GroupMetadataValue) -> ClassicGroup {
     let mut group = ClassicGroup::new(id, value.current_state_timestamp);
     group.generation = value.generation;
     group.protocol_type = Some(value.protocol_type).filter(|kind| !kind.is_empty());
-    group.phase = if value.members.is_empty() { Phase::Empty } else { Phase::Stable };
+    group.phase = match &value.leader {
+        _ if value.members.is_empty() => Phase::Empty,
+        // It was a consumer group: its members have yet to agree.
+        None => Phase::PreparingRebalance { initial: false },
+        Some(_) => Phase::Stable,
+    };
     group.protocol = value.protocol;
     group.leader = value.leader;
     let protocol = group.protocol.clone().unwrap_or_default();

@@ -3,7 +3,7 @@
 //! Errors of a whole request are the driver's `Err`; what a member or a partition gets is in the response.
 
 use super::Groups;
-use super::consumer::ConsumerAsk;
+use super::consumer::{ConsumerAsk, Topics};
 use super::member::Protocol;
 use crate::coordinator::machine::{Ending, Token, Transaction};
 use crate::types::ErrorCode;
@@ -31,6 +31,8 @@ pub struct JoinAsk {
     pub version: i16,
     pub client_id: Str,
     pub client_host: Str,
+    /// For members that come to a consumer group.
+    pub topics: Topics,
 }
 
 impl JoinAsk {

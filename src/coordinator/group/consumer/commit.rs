@@ -15,12 +15,12 @@ impl ConsumerGroup {
             return Ok(());
         }
         let found = self.members.get(member).ok_or(ErrorCode::UnknownMemberId)?;
-        if !is_transactional && version < VERSION_OF_CONSUMER_GROUPS {
+        if !is_transactional && !found.is_classic() && version < VERSION_OF_CONSUMER_GROUPS {
             return Err(ErrorCode::UnsupportedVersion);
         }
         match epoch == found.epoch {
             true => Ok(()),
-            false if is_transactional => Err(ErrorCode::IllegalGeneration),
+            false if is_transactional || found.is_classic() => Err(ErrorCode::IllegalGeneration),
             false => Err(ErrorCode::StaleMemberEpoch),
         }
     }
@@ -30,6 +30,10 @@ impl ConsumerGroup {
             return Ok(());
         }
         let found = self.members.get(member.unwrap_or_default()).ok_or(ErrorCode::UnknownMemberId)?;
-        if epoch != found.epoch { Err(ErrorCode::StaleMemberEpoch) } else { Ok(()) }
+        match epoch == found.epoch {
+            true => Ok(()),
+            false if found.is_classic() => Err(ErrorCode::IllegalGeneration),
+            false => Err(ErrorCode::StaleMemberEpoch),
+        }
     }
 }

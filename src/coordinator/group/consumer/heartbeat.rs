@@ -3,11 +3,12 @@
 //! Pure. What a request may look like at all is checked where it comes in (`api::consumer_group_heartbeat`).
 
 use super::assignor::Assignor;
+use super::downgrade::purpose;
 use super::regexes::Regexes;
 use super::{Assignment, ConsumerGroup, ConsumerMember, Draft, LEFT, LEFT_FOR_A_WHILE, MemberState};
 use crate::config::limits;
 use crate::coordinator::group::record::GroupRecord;
-use crate::coordinator::group::{GroupResponse, Groups, Purpose, Timer};
+use crate::coordinator::group::{GroupResponse, Groups, Timer};
 use crate::coordinator::machine::{Effects, Token, Turn};
 use crate::types::{ErrorCode, TopicId};
 use crate::wire::Str;
@@ -157,7 +158,8 @@ impl Draft {
                 Ok(self.group.members.get(id).cloned().unwrap_or(ConsumerMember { previous_epoch: LEFT, ..Default::default() }))
             }
             None => Err(Refused(ErrorCode::UnknownMemberId, format!("Instance id {instance} is unknown."))),
-            Some((_, member)) if is_joining && member.epoch != LEFT_FOR_A_WHILE => {
+            Some((known, member)) if is_joining && known == *id && member.is_classic() => Ok(member),
+            Some((_, member)) if is_joining && member.epoch != LEFT_FOR_A_WHILE && !member.is_classic() => {
                 let text = format!(
                     "Static member {id} with instance id {instance} cannot join group {group} because the instance id is owned by another member."
                 );
@@ -231,15 +233,21 @@ impl Groups {
         effects: &mut Effects<Groups>,
     ) {
         let outcome = match ask.request.member_epoch {
-            LEFT | LEFT_FOR_A_WHILE => self.leave_consumer_group(&ask.request),
+            LEFT | LEFT_FOR_A_WHILE => self.leave_consumer_group(&ask.request, turn.wall),
             _ => self.stay(turn, &ask),
         };
         match outcome {
             Ok((records, response)) => {
+                if !records.is_empty() {
+                    self.leave_classic(turn, &ask.request.group_id, response.member_id.as_ref(), effects);
+                }
                 let response = GroupResponse::ConsumerHeartbeat(response);
                 match records.is_empty() {
                     true => effects.reply_durable(token, Ok(response)),
-                    false => effects.write(records, Purpose::Answer { token, response }),
+                    false => {
+                        let purpose = purpose(&records, Some((token, response)));
+                        effects.write(records, purpose);
+                    }
                 }
             }
             Err(Refused(error_code, text)) => {
@@ -315,7 +323,13 @@ impl Groups {
         let group_id = request.group_id.detached();
         let id = if request.member_id.is_empty() { new_member_id(turn) } else { request.member_id.detached() };
         let is_joining = request.member_epoch == 0;
-        let mut draft = self.draft(turn, &group_id, is_joining)?;
+        let mut draft = match self.upgrade(turn, ask)? {
+            Some(draft) => draft,
+            None => self.draft(turn, &group_id, is_joining)?,
+        };
+        if let Some(group) = self.consumers.get_mut(&group_id) {
+            group.learn_names(&*ask.topics.0);
+        }
         let size_max = self.config.consumer_max_size;
         if is_joining && draft.group.members.len() >= size_max && !draft.group.members.contains_key(&id) {
             let text = format!("The consumer group has reached its maximum capacity of {size_max} members.");
@@ -357,7 +371,8 @@ impl Groups {
     pub(in crate::coordinator::group) fn expect_consumers(&mut self, now: u64) {
         for group in self.consumers.values() {
             for (id, member) in &group.members {
-                self.timers.set(Timer::ConsumerSession(group.id.clone(), id.clone()), now + self.config.consumer_session_ms);
+                self.timers
+                    .set(Timer::ConsumerSession(group.id.clone(), id.clone()), now + member.session_ms(self.config.consumer_session_ms));
                 if member.state == MemberState::Unrevoked {
                     let timeout = member.about.rebalance_timeout_ms.max(0) as u64;
                     self.timers.set(Timer::ConsumerRebalance(group.id.clone(), id.clone()), now + timeout);

@@ -2,12 +2,13 @@
 //!
 //! Pure.
 
+use super::downgrade::purpose;
 use super::heartbeat::{Refused, unknown_member};
 use super::{Assignment, ConsumerGroup, ConsumerMember, Draft, LEFT_FOR_A_WHILE};
 use crate::coordinator::group::record::GroupRecord;
-use crate::coordinator::group::{GroupResponse, Groups, Purpose, Timer};
-use crate::coordinator::machine::{Effects, Token};
-use crate::types::ErrorCode;
+use crate::coordinator::group::{GroupResponse, Groups, Timer};
+use crate::coordinator::machine::{Effects, Token, Turn};
+use crate::types::{ErrorCode, Timestamp};
 use crate::wire::Str;
 use crate::wire::api::consumer_group_heartbeat::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 use crate::wire::api::leave_group::{LeaveGroupResponse, MemberIdentity, MemberResponse};
@@ -44,6 +45,7 @@ impl Groups {
     pub(super) fn leave_consumer_group(
         &mut self,
         request: &ConsumerGroupHeartbeatRequest,
+        now: Timestamp,
     ) -> Result<(Vec<GroupRecord>, ConsumerGroupHeartbeatResponse), Refused> {
         let id = &request.group_id;
         let Some(group) = self.consumers.get(id) else { return Err(self.no_consumer_group(id)) };
@@ -65,7 +67,10 @@ impl Groups {
             draft.put_current(&member_id, &left);
             self.timers.cancel(&Timer::ConsumerRebalance(draft.group.id.clone(), member_id.clone()));
         } else {
-            draft.fence(&member_id);
+            match self.downgraded(group, std::slice::from_ref(&member_id), now) {
+                Some(records) => draft.records = records,
+                None => draft.fence(&member_id),
+            }
         }
         let response =
             ConsumerGroupHeartbeatResponse { member_id: Some(member_id), member_epoch: request.member_epoch, ..Default::default() };
@@ -75,6 +80,7 @@ impl Groups {
     /// LeaveGroup of members of a consumer group, as who administers it sends it.
     pub(in crate::coordinator::group) fn expel_consumers(
         &mut self,
+        turn: &Turn,
         token: Token,
         group: &Str,
         members: Vec<MemberIdentity>,
@@ -82,11 +88,13 @@ impl Groups {
     ) {
         let Some(found) = self.consumers.get(group) else { return effects.reply(token, Err(ErrorCode::UnknownMemberId)) };
         let mut draft = Draft::of(found.clone());
+        let mut left = Vec::new();
         let mut responses = Vec::with_capacity(members.len());
         for member in members {
             let error_code = match draft.group.named(&member) {
                 Ok(id) => {
                     draft.remove(&id);
+                    left.push(id);
                     ErrorCode::None
                 }
                 Err(error) => error,
@@ -98,15 +106,23 @@ impl Groups {
             return effects.reply_durable(token, Ok(response));
         }
         draft.put_epoch(draft.group.epoch + 1, draft.group.metadata_hash);
-        effects.write(draft.records, Purpose::Answer { token, response });
+        let downgraded = self.consumers.get(group).and_then(|group| self.downgraded(group, &left, turn.wall));
+        let records = downgraded.unwrap_or(draft.records);
+        let purpose = purpose(&records, Some((token, response)));
+        effects.write(records, purpose);
     }
 
     /// A member's time is over. Where the log does not take that, it is tried again.
-    pub(in crate::coordinator::group) fn fence_consumer(&mut self, now: u64, group: &Str, member: &Str, effects: &mut Effects<Groups>) {
+    pub(in crate::coordinator::group) fn fence_consumer(&mut self, turn: &Turn, group: &Str, member: &Str, effects: &mut Effects<Groups>) {
         let Some(group) = self.consumers.get(group).filter(|group| group.members.contains_key(member)) else { return };
         let mut draft = Draft::of(group.clone());
-        draft.fence(member);
-        self.timers.set(Timer::ConsumerSession(draft.group.id.clone(), member.clone()), now + self.config.consumer_session_ms);
-        effects.write(draft.records, Purpose::Nothing);
+        match self.downgraded(group, std::slice::from_ref(member), turn.wall) {
+            Some(records) => draft.records = records,
+            None => draft.fence(member),
+        }
+        let again = turn.now + self.config.consumer_session_ms;
+        self.timers.set(Timer::ConsumerSession(draft.group.id.clone(), member.clone()), again);
+        let purpose = purpose(&draft.records, None);
+        effects.write(draft.records, purpose);
     }
 }

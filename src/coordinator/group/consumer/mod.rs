@@ -5,14 +5,18 @@
 //! of what is replicated; handlers work on a copy and give its records. Pure.
 
 mod assignor;
+mod classic_member;
 mod commit;
 mod describe;
+mod downgrade;
+mod embedded;
 mod heartbeat;
 mod leave;
 mod pattern;
 mod reconcile;
 mod regexes;
 mod target;
+mod upgrade;
 
 pub use assignor::Assignor;
 pub use heartbeat::{ConsumerAsk, TopicDirectory, Topics};
@@ -110,6 +114,8 @@ pub struct ConsumerGroup {
     regexes: Regexes,
     /// The version of the topics' metadata at which the hash was seen to be right; not replicated.
     checked_version: u64,
+    /// The names of topics that classic members are told of; not replicated.
+    names: BTreeMap<TopicId, Str>,
     members_bytes: u64,
 }
 
@@ -129,6 +135,7 @@ impl ConsumerGroup {
             owners: BTreeMap::new(),
             regexes: Regexes::default(),
             checked_version: 0,
+            names: BTreeMap::new(),
             members_bytes: 0,
         }
     }
@@ -164,7 +171,11 @@ impl ConsumerGroup {
         let target = self.target.get(id).map_or(0, partitions) * PARTITION_BYTES;
         let member = self.members.get(id).map_or(0, |member| {
             let names: usize = member.about.subscribed_topic_names.iter().map(|name| name.len() + 32).sum();
-            size_of::<ConsumerMember>() + 512 + names + (partitions(&member.assigned) + partitions(&member.revoking)) * 2 * PARTITION_BYTES
+            size_of::<ConsumerMember>()
+                + 512
+                + names
+                + member.classic_bytes()
+                + (partitions(&member.assigned) + partitions(&member.revoking)) * 2 * PARTITION_BYTES
         });
         (target + member) as u64
     }

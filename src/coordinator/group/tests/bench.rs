@@ -3,6 +3,7 @@
 use super::super::consumer::{ConsumerAsk, Topics};
 use super::super::request::{GroupAnswer, GroupRequest, GroupResponse, JoinAsk};
 use super::super::{GroupConfig, GroupRecord, Groups};
+use super::consumers::Cluster;
 use crate::coordinator::machine::{Effects, Position, StateMachine, Token, Transaction, Turn};
 use crate::types::{ErrorCode, Offset, PartitionIndex, ProducerId, Timestamp};
 use crate::wire::Str;
@@ -61,6 +62,8 @@ pub fn config() -> GroupConfig {
         consumer_session_ms: 45_000,
         consumer_heartbeat_ms: 5_000,
         consumer_assignor: super::super::consumer::Assignor::Uniform,
+        can_upgrade: true,
+        can_downgrade: true,
         offset_metadata_max: 10,
         offsets_retention_ms: 100_000,
         retention_check_ms: 10_000,
@@ -185,8 +188,14 @@ impl Bench {
                 .collect(),
             reason: None,
         };
-        let ask = JoinAsk { token: Token(0), request, version: joining.version, client_id: "c".into(), client_host: "/127.0.0.1".into() };
-        self.ask(GroupRequest::Join(Box::new(ask)))
+        self.join_as(request, joining.version, 0)
+    }
+
+    /// JoinGroup as it is, in a cluster whose topic `t` has so many partitions.
+    pub fn join_as(&mut self, request: JoinGroupRequest, version: i16, partitions: i32) -> Token {
+        let topics = Topics(std::sync::Arc::new(Cluster(partitions)));
+        let (client_id, client_host) = ("c".into(), "/127.0.0.1".into());
+        self.ask(GroupRequest::Join(Box::new(JoinAsk { token: Token(0), request, version, client_id, client_host, topics })))
     }
 
     pub fn joined(&mut self, token: Token) -> JoinGroupResponse {

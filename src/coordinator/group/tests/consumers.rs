@@ -10,10 +10,10 @@ use crate::wire::api::leave_group::MemberIdentity;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const TOPIC: TopicId = TopicId([7; 16]);
+pub const TOPIC: TopicId = TopicId([7; 16]);
 
 /// A cluster with one topic, `t`, of so many partitions.
-struct Cluster(i32);
+pub struct Cluster(pub i32);
 
 impl TopicDirectory for Cluster {
     fn version(&self) -> u64 {

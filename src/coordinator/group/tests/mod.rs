@@ -3,6 +3,7 @@
 mod bench;
 mod consumers;
 mod joining;
+mod migration;
 mod offsets;
 mod regexes;
 mod reload;
