@@ -152,6 +152,7 @@ final class ConsumerGroupOldApiQuestions {
         String range = "{name: 'range', metadata: '" + ConsumerGroupRequests.subscription(List.of("shared-a"), List.of()) + "'}";
         both.compare("somebody of another type joins", JOIN_GROUP, 0, 9, classicJoin(GROUP, "", "connect", range), names);
         both.compare("somebody without type joins", JOIN_GROUP, 0, 9, classicJoin(GROUP, "", "", range), names);
+        both.compare("somebody without id joins", JOIN_GROUP, 4, 9, classicJoin(GROUP, "", "consumer", range), names);
         both.compare("somebody without protocol joins", JOIN_GROUP, 0, 9, classicJoin(GROUP, "", "consumer", ""), names);
         String sync = "{groupId: '%s', generationId: %d, memberId: '%s', groupInstanceId: null, protocolType: 'consumer', protocolName: 'range', assignments: []}";
         both.compare("the member syncs", SYNC_GROUP, 0, 5, sync.formatted(GROUP, 2, "m"));

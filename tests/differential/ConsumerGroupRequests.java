@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.kafka.clients.consumer.ConsumerPartitionAssignor.Assignment;
 import org.apache.kafka.clients.consumer.ConsumerPartitionAssignor.Subscription;
 import org.apache.kafka.clients.consumer.internals.ConsumerProtocol;
 import org.apache.kafka.common.TopicPartition;
@@ -59,6 +60,12 @@ final class ConsumerGroupRequests {
     /** A classic member's account of itself, as base64. */
     static String subscription(List<String> topics, List<TopicPartition> owned) {
         return Base64.getEncoder().encodeToString(bytes(ConsumerProtocol.serializeSubscription(new Subscription(topics, null, owned))));
+    }
+
+    /** What the leader of a classic group gives to a member, as base64. */
+    static String assignment(String topic, Integer... partitions) {
+        List<TopicPartition> given = Stream.of(partitions).map(partition -> new TopicPartition(topic, partition)).toList();
+        return Base64.getEncoder().encodeToString(bytes(ConsumerProtocol.serializeAssignment(new Assignment(given))));
     }
 
     private static byte[] bytes(ByteBuffer buffer) {

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -46,6 +47,7 @@ public final class ConsumerGroupCases {
         cases.run("topics by a regular expression", ConsumerGroupCases::pattern);
         cases.run("an assignor or an expression that is none", ConsumerGroupCases::refused);
         cases.run("a consumer group is listed, described and deleted", ConsumerGroupCases::administration);
+        cases.run("a group goes from classic to consumer members and back while they run", ConsumerGroupCases::migration);
         cases.run("members and their offsets outlive the broker's death", () -> death(Path.of(args[1])));
         System.exit(cases.status());
     }
@@ -56,9 +58,11 @@ public final class ConsumerGroupCases {
         final Map<TopicPartition, Member> owners;
         int taken;
 
-        Member(Map<TopicPartition, Member> owners, String group, String... more) {
-            List<String> settings = new ArrayList<>(List.of("group.id", group, "group.protocol", "consumer", "auto.offset.reset", "earliest",
-                "enable.auto.commit", "false"));
+        Member(Map<TopicPartition, Member> owners, String group, String protocol, String... more) {
+            List<String> settings = new ArrayList<>(List.of("group.id", group, "group.protocol", protocol, "auto.offset.reset", "earliest", "enable.auto.commit", "false"));
+            if (protocol.equals("classic")) {
+                settings.addAll(List.of("session.timeout.ms", "120000", "heartbeat.interval.ms", "500"));
+            }
             settings.addAll(Arrays.asList(more));
             this.consumer = Clients.consumer(bootstrap, settings.toArray(new String[0]));
             this.owners = owners;
@@ -89,7 +93,7 @@ public final class ConsumerGroupCases {
     }
 
     private static Member member(String group, String... more) {
-        return new Member(new HashMap<>(), group, more);
+        return new Member(new HashMap<>(), group, "consumer", more);
     }
 
     private static void growsAndShrinks(String assignor) throws Exception {
@@ -99,7 +103,7 @@ public final class ConsumerGroupCases {
         List<Member> members = new ArrayList<>();
         Set<String> came = new TreeSet<>();
         for (int count = 1; count <= 3; count++) {
-            members.add(new Member(owners, topic, "group.remote.assignor", assignor).on(topic));
+            members.add(new Member(owners, topic, "consumer", "group.remote.assignor", assignor).on(topic));
             GroupCases.Done shared = () -> GroupCases.shared(consumers(members));
             came.addAll(GroupCases.poll(consumers(members), shared));
             came.addAll(GroupCases.commit(consumers(members), shared));
@@ -202,11 +206,41 @@ public final class ConsumerGroupCases {
         }
     }
 
+    /** Members of both kinds come and go; the listeners see that no partition has two owners. */
+    private static void migration() throws Exception {
+        String topic = "java-migration";
+        GroupCases.topic(topic, 20);
+        Map<TopicPartition, Member> owners = new HashMap<>();
+        List<Member> members = new ArrayList<>();
+        Set<String> came = new HashSet<>();
+        GroupCases.Done shared = () -> GroupCases.shared(consumers(members));
+        int round = 0;
+        for (String change : List.of("+classic", "+classic", "+consumer", "-", "-", "+consumer", "+classic", "-", "-")) {
+            if (change.equals("-")) {
+                Member gone = members.remove(0);
+                gone.consumer.close();
+                owners.values().removeIf(owner -> owner == gone);
+            } else {
+                members.add(new Member(owners, topic, change.substring(1)).on(topic));
+            }
+            send(topic, round++);
+            came.addAll(GroupCases.poll(consumers(members), shared));
+            came.addAll(GroupCases.commit(consumers(members), shared));
+        }
+        try (Admin admin = Clients.admin(bootstrap)) {
+            Cases.equal("type at last", GroupType.CLASSIC, admin.describeConsumerGroups(List.of(topic)).all().get().get(topic).type());
+        }
+        long end = 20L * (round + 1) * PARTITIONS;
+        came.addAll(GroupCases.poll(consumers(members), () -> shared.is() && GroupCases.position(members.get(0).consumer, topic) == end));
+        Cases.equal("records that came", end, (long) came.size());
+        members.forEach(member -> member.consumer.close());
+    }
+
     private static void death(Path directory) throws Exception {
         String topic = "java-death";
         GroupCases.topic(topic, 20);
         Map<TopicPartition, Member> owners = new HashMap<>();
-        List<Member> members = List.of(new Member(owners, topic).on(topic), new Member(owners, topic).on(topic));
+        List<Member> members = List.of(new Member(owners, topic, "consumer").on(topic), new Member(owners, topic, "consumer").on(topic));
         List<KafkaConsumer<byte[], byte[]>> both = consumers(members);
         GroupCases.Done all = () -> GroupCases.shared(both) && both.stream().mapToLong(one -> GroupCases.position(one, topic)).sum() == 20L * PARTITIONS;
         Set<String> came = GroupCases.poll(both, all);
