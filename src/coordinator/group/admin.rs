@@ -14,7 +14,6 @@ use crate::wire::Str;
 use crate::wire::api::delete_groups::DeletableGroupResult;
 use crate::wire::api::describe_groups::{DescribedGroup, DescribedGroupMember};
 use crate::wire::api::list_groups::ListedGroup;
-use bytes::Bytes;
 use std::collections::BTreeSet;
 
 /// From this version on a group that is not there is an error; before, it is dead.
@@ -44,7 +43,7 @@ impl ClassicGroup {
             client_id: member.client_id.clone(),
             client_host: member.client_host.clone(),
             member_metadata: protocol.as_ref().map(|protocol| member.metadata(protocol)).unwrap_or_default(),
-            member_assignment: if protocol.is_some() { member.assignment.clone() } else { Bytes::new() },
+            member_assignment: member.assignment.clone(),
         };
         DescribedGroup {
             group_id: self.id.clone(),
