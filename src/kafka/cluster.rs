@@ -1,7 +1,7 @@
 //! The state of a KRaft cluster as its metadata records make it. Pure.
 //!
 //! Records are applied in the order of the log, a snapshot's first. Those of a transaction count only when it ends. What Ringmill has no
-//! use for (quotas, access control entries, credentials, configurations of clients and groups) is kept as bytes, to be given back.
+//! use for (quotas, access control entries, credentials, configurations of clients) is kept as bytes, to be given back.
 
 use crate::types::{LeaderEpoch, PartitionIndex, TopicId};
 use crate::wire::kraft::{MetadataRecord, PartitionChangeRecord, PartitionRecord, RecordError, key};
@@ -12,6 +12,7 @@ use std::fmt;
 /// `ConfigResource.Type` of the configurations that Ringmill has, too.
 pub const TOPIC: i8 = 2;
 pub const BROKER: i8 = 4;
+pub const GROUP: i8 = 32;
 
 /// A topic and its partitions, by number.
 #[derive(Clone, PartialEq, Debug)]
@@ -37,7 +38,7 @@ pub(super) enum Kept {
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct KafkaCluster {
     pub topics: BTreeMap<TopicId, KafkaTopic>,
-    /// Of topics and brokers.
+    /// Of topics, brokers and groups.
     pub configs: BTreeMap<ConfigKey, String>,
     /// Finalized levels.
     pub features: BTreeMap<String, i16>,
@@ -119,7 +120,7 @@ impl KafkaCluster {
             }
             MetadataRecord::Config(r) => {
                 let config = (r.resource_type, r.resource_name.to_string(), r.name.to_string());
-                if matches!(r.resource_type, TOPIC | BROKER) {
+                if matches!(r.resource_type, TOPIC | BROKER | GROUP) {
                     set(&mut self.configs, config, r.value.map(|value| value.to_string()));
                 } else {
                     set(&mut self.kept, Kept::Config(config), r.value.map(|_| value.clone()));
@@ -256,10 +257,10 @@ mod tests {
 
     #[test]
     fn what_is_of_no_use_here_is_kept() {
-        const GROUP: i8 = 32;
-        let cluster = apply(&[config(GROUP, Some("5")), config(BROKER, Some("6"))]);
+        const CLIENT_METRICS: i8 = 16;
+        let cluster = apply(&[config(CLIENT_METRICS, Some("5")), config(BROKER, Some("6"))]);
         assert_eq!((cluster.kept().count(), cluster.configs.len()), (1, 1));
-        let cluster = apply(&[config(GROUP, Some("5")), config(GROUP, None)]);
+        let cluster = apply(&[config(CLIENT_METRICS, Some("5")), config(CLIENT_METRICS, None)]);
         assert_eq!(cluster.kept().count(), 0);
     }
 

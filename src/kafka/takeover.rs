@@ -5,7 +5,7 @@
 //! looked, by which a later start sees whether Kafka has written here since.
 
 use super::KafkaError;
-use super::cluster::{BROKER, KafkaCluster, TOPIC};
+use super::cluster::{BROKER, GROUP, KafkaCluster, TOPIC};
 use super::metadata_log::{self, METADATA_DIRECTORY, MetadataLog};
 use crate::controller::record::{ClusterRecord, ConfigRecord, FeatureLevelRecord, PartitionRecord, ProducerIdsRecord, Record, TopicRecord};
 use crate::controller::{ConfigResource, METADATA_VERSION_LEVEL, ResourceType};
@@ -219,7 +219,11 @@ fn records(cluster: &KafkaCluster, cluster_id: &str, node: NodeId) -> Vec<Record
         }));
     }
     for ((kind, name, key), value) in &cluster.configs {
-        let resource_type = if *kind == BROKER { ResourceType::Broker } else { ResourceType::Topic };
+        let resource_type = match *kind {
+            BROKER => ResourceType::Broker,
+            GROUP => ResourceType::Group,
+            _ => ResourceType::Topic,
+        };
         let resource = ConfigResource { resource_type, name: name.as_str().into() };
         records.push(Record::Config(ConfigRecord { resource, name: key.as_str().into(), value: Some(value.as_str().into()) }));
     }
@@ -298,11 +302,14 @@ mod tests {
     #[test]
     fn the_records_make_the_same_cluster() {
         let mut image = crate::controller::MetadataImage::default();
-        records(&cluster(), "8yckYEw9h3q6LZ2mktH4gQ", NODE).iter().for_each(|record| image.replay(record));
+        let mut cluster = cluster();
+        cluster.configs.insert((GROUP, "workers".into(), "consumer.session.timeout.ms".into()), "50000".into());
+        records(&cluster, "8yckYEw9h3q6LZ2mktH4gQ", NODE).iter().for_each(|record| image.replay(record));
         let topic = image.topic_by_name("orders").unwrap();
         assert_eq!((topic.id, topic.partitions.len()), (TopicId([7; 16]), 2));
         assert_eq!((topic.partitions[0].leader, topic.partitions[0].leader_epoch), (NODE, LeaderEpoch(5)));
         assert_eq!((image.next_producer_id(), image.feature_level(METADATA_VERSION)), (2000, 30));
         assert_eq!(image.cluster_id(), "8yckYEw9h3q6LZ2mktH4gQ");
+        assert_eq!(image.configs(&ConfigResource::group("workers")).iter().count(), 1);
     }
 }

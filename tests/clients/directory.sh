@@ -20,6 +20,7 @@ kafka_writes() {
   grep -q 'read_uncommitted trimmed-0 from 1234 to 3000' "$work/kafka.1"
   grep -q "committed by readers: codecs-0 at 42 'here'" "$work/kafka.1"
   grep -q "configs BROKER '' .*log.retention.ms=691200000" "$work/kafka.1"
+  grep -q "configs GROUP 'workers' .*consumer.session.timeout.ms=50000" "$work/kafka.1"
   local all committed
   all="$(sed -n '/^read_uncommitted transactions-0/,/^read_uncommitted transactions-1/p' "$work/kafka.1" | wc -l)"
   committed="$(sed -n '/^read_committed transactions-0/,/^read_committed transactions-1/p' "$work/kafka.1" | wc -l)"

@@ -33,6 +33,7 @@ public final class DirectoryDump {
             Map<String, TopicDescription> described = new TreeMap<>(admin.describeTopics(names).allTopicNames().get());
             configs(admin, out, ConfigResource.Type.BROKER, List.of(""));
             configs(admin, out, ConfigResource.Type.TOPIC, List.copyOf(names));
+            configs(admin, out, ConfigResource.Type.GROUP, List.of("workers"));
             List<TopicPartition> partitions = new ArrayList<>();
             for (TopicDescription topic : described.values()) {
                 out.printf("topic %s %s internal=%s partitions=%d%n", topic.name(), topic.topicId(), topic.isInternal(), topic.partitions().size());
@@ -57,7 +58,7 @@ public final class DirectoryDump {
         for (ConfigResource resource : resources) {
             TreeMap<String, String> set = new TreeMap<>();
             for (ConfigEntry entry : found.get(resource).entries()) {
-                if (entry.source() == ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG
+                if (entry.source() == ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG || entry.source() == ConfigEntry.ConfigSource.DYNAMIC_GROUP_CONFIG
                     || entry.source() == ConfigEntry.ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG && type == ConfigResource.Type.BROKER) {
                     set.put(entry.name(), entry.value());
                 }

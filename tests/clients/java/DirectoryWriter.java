@@ -80,6 +80,7 @@ public final class DirectoryWriter {
             admin.deleteTopics(List.of("gone")).all().get();
             admin.createPartitions(Map.of("grown", NewPartitions.increaseTo(3))).all().get();
             alter(admin, ConfigResource.Type.BROKER, "", "log.retention.ms", "691200000");
+            alter(admin, ConfigResource.Type.GROUP, "workers", "consumer.session.timeout.ms", "50000");
             alter(admin, ConfigResource.Type.TOPIC, "configured", "retention.ms", "-1");
         }
     }
