@@ -26,6 +26,7 @@ mod heartbeat;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
+mod list_config_resources;
 mod list_groups;
 mod list_offsets;
 mod list_transactions;
@@ -215,6 +216,7 @@ pub async fn handle(context: RequestContext) -> Handled {
         IncrementalAlterConfigs => answer(context, configs::incremental_alter).await,
         InitProducerId => answer(context, init_producer_id::handle).await,
         OffsetForLeaderEpoch => answer(context, offset_for_leader_epoch::handle).await,
+        ListConfigResources => answer(context, list_config_resources::handle).await,
         UpdateFeatures => answer(context, update_features::handle).await,
         DescribeCluster => answer(context, describe_cluster::handle).await,
         DescribeTopicPartitions => answer(context, describe_topic_partitions::handle).await,

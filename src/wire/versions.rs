@@ -137,6 +137,7 @@ apis! {
     66 ListTransactions list_transactions::ListTransactionsRequest ListTransactionsResponse [0-2] flexible 0;
     68 ConsumerGroupHeartbeat consumer_group_heartbeat::ConsumerGroupHeartbeatRequest ConsumerGroupHeartbeatResponse [0-1] flexible 0;
     69 ConsumerGroupDescribe consumer_group_describe::ConsumerGroupDescribeRequest ConsumerGroupDescribeResponse [0-1] flexible 0;
+    74 ListConfigResources list_config_resources::ListConfigResourcesRequest ListConfigResourcesResponse [0-1] flexible 0;
     75 DescribeTopicPartitions describe_topic_partitions::DescribeTopicPartitionsRequest DescribeTopicPartitionsResponse [0-0] flexible 0;
 }
 

@@ -7,6 +7,7 @@ import static org.apache.kafka.common.protocol.ApiKeys.DESCRIBE_CONFIGS;
 import static org.apache.kafka.common.protocol.ApiKeys.DESCRIBE_LOG_DIRS;
 import static org.apache.kafka.common.protocol.ApiKeys.DESCRIBE_TOPIC_PARTITIONS;
 import static org.apache.kafka.common.protocol.ApiKeys.INCREMENTAL_ALTER_CONFIGS;
+import static org.apache.kafka.common.protocol.ApiKeys.LIST_CONFIG_RESOURCES;
 import static org.apache.kafka.common.protocol.ApiKeys.UPDATE_FEATURES;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -59,6 +60,7 @@ final class AdminQuestions {
         questions.describeCluster();
         questions.describeTopicPartitions();
         questions.updateFeatures();
+        questions.listConfigResources();
         questions.deleteTopics();
     }
 
@@ -257,6 +259,20 @@ final class AdminQuestions {
         both.compare("transactions down, allowed", UPDATE_FEATURES, 0, 0, simple.formatted(1, true));
         both.compare("transactions where they are", UPDATE_FEATURES, 0, 0, simple.formatted(2, false));
         both.compare("transactions where they are, downgrades allowed", UPDATE_FEATURES, 0, 0, simple.formatted(2, true));
+    }
+
+    /** Of everything only what both have: each broker has topics of its own, too. */
+    private void listConfigResources() {
+        String request = "{resourceTypes: [%s]}";
+        both.compare("of client metrics", LIST_CONFIG_RESOURCES, 0, 0, "{}");
+        for (int type : new int[] {4, 8, 16, 32}) {
+            both.compare("of kind " + type, LIST_CONFIG_RESOURCES, 1, 1, request.formatted(type));
+        }
+        both.compare("of two kinds", LIST_CONFIG_RESOURCES, 1, 1, request.formatted("4, 16"));
+        both.compare("of one kind twice", LIST_CONFIG_RESOURCES, 1, 1, request.formatted("16, 16"));
+        for (int type : new int[] {0, -1, 1, 64, 127}) {
+            both.compare("of kind " + type, LIST_CONFIG_RESOURCES, 1, 1, request.formatted("4, " + type));
+        }
     }
 
     /** The same question as versions 1 to 5 ask it, by names alone, and as version 6 does. */
