@@ -18,6 +18,8 @@ const WAIT_MAX: Duration = Duration::from_millis(20);
 const HASTE: Duration = Duration::from_millis(20);
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 const EVENTS: usize = 256;
+/// All members are not looked at more often.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// A phase that takes longer than this will not end.
 const PHASE_TIME_MAX: Duration = Duration::from_secs(300);
 
@@ -84,10 +86,14 @@ impl<'a> Crowd<'a> {
     /// Serves all until `done` says so or the time is over; whether it was done.
     pub fn serve(&mut self, until: Instant, mut done: impl FnMut(&[Member]) -> bool) -> Result<bool> {
         let mut events = Vec::with_capacity(EVENTS);
+        let mut looked: Option<Instant> = None;
         loop {
             let now = Instant::now();
-            if done(&self.members) {
-                return Ok(true);
+            if looked.is_none_or(|at| now - at >= LOOK_EVERY) {
+                if done(&self.members) {
+                    return Ok(true);
+                }
+                looked = Some(now);
             }
             if now >= until {
                 return Ok(false);
@@ -150,7 +156,7 @@ impl<'a> Crowd<'a> {
         let interval = Duration::from_millis(self.arguments.heartbeat_ms);
         let wait = match awaited {
             _ if self.hasty.as_ref() == Some(&self.members[index].group) => HASTE,
-            Awaited::Sync => interval.mul_f64((index % 1000) as f64 / 1000.0),
+            Awaited::Join | Awaited::Sync => interval.mul_f64((index % 1000) as f64 / 1000.0),
             _ => interval,
         };
         self.wake_at(index, now + wait);
@@ -171,7 +177,7 @@ impl<'a> Crowd<'a> {
                 continue;
             }
             match (member.awaited, member.is_stable) {
-                (Awaited::Nothing, true) => member.heartbeat()?,
+                (Awaited::Nothing, true) => member.heartbeat(self.arguments.protocol)?,
                 (Awaited::Nothing, false) if !member.id.is_empty() => self.join(index)?,
                 // Committers are heard of by their commits.
                 (Awaited::Commit, _) => self.wake_at(index, now + Duration::from_millis(self.arguments.heartbeat_ms)),

@@ -2,12 +2,13 @@
 //!
 //! One request at a time. What it sends next follows from the answer; when a heartbeat is due, the crowd knows.
 
-use super::Arguments;
-use super::requests::{self, COMMIT, FIND, HEARTBEAT, JOIN, LEAVE, SYNC};
+use super::requests::{self, COMMIT, CONSUMER_HEARTBEAT, FIND, HEARTBEAT, JOIN, LEAVE, SYNC};
+use super::{Arguments, Protocol};
 use crate::Result;
 use crate::client::shown;
 use bytes::Bytes;
-use ringmill::types::ErrorCode;
+use ringmill::types::{ErrorCode, PartitionIndex, TopicId};
+use ringmill::wire::api::consumer_group_heartbeat::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 use ringmill::wire::api::find_coordinator::FindCoordinatorRequest;
 use ringmill::wire::api::heartbeat::HeartbeatRequest;
 use ringmill::wire::api::join_group::{JoinGroupRequest, JoinGroupResponse};
@@ -46,7 +47,12 @@ pub struct Member {
     pub stream: TcpStream,
     pub group: Str,
     pub id: Str,
+    /// The member epoch in the consumer protocol.
     pub generation: i32,
+    /// In the consumer protocol.
+    pub owned: Vec<(TopicId, PartitionIndex)>,
+    /// Ids that it has had in the consumer protocol.
+    lives: u32,
     pub awaited: Awaited,
     /// It knows its assignment of `generation`.
     pub is_stable: bool,
@@ -72,6 +78,8 @@ impl Member {
             group,
             id: Str::new(),
             generation: -1,
+            owned: Vec::new(),
+            lives: 0,
             awaited: Awaited::Nothing,
             is_stable: false,
             joined_at: now,
@@ -98,17 +106,35 @@ impl Member {
 
     pub fn join(&mut self, arguments: &Arguments) -> Result<()> {
         self.is_stable = false;
-        self.send(&requests::join(arguments, &self.group, &self.id)?, Awaited::Join)?;
+        let frame = match arguments.protocol {
+            Protocol::Classic => requests::join(arguments, &self.group, &self.id)?,
+            Protocol::Consumer => {
+                self.owned.clear();
+                if self.id.is_empty() {
+                    self.lives += 1;
+                    self.id = format!("{}-{}", self.stream.local_addr()?, self.lives).as_str().into();
+                }
+                requests::consumer_join(arguments, &self.group, &self.id)?
+            }
+        };
+        self.send(&frame, Awaited::Join)?;
         self.joined_at = self.sent_at;
         Ok(())
     }
 
-    pub fn heartbeat(&mut self) -> Result<()> {
-        self.send(&requests::heartbeat(&self.group, &self.id, self.generation)?, Awaited::Heartbeat)
+    pub fn heartbeat(&mut self, protocol: Protocol) -> Result<()> {
+        let frame = match protocol {
+            Protocol::Classic => requests::heartbeat(&self.group, &self.id, self.generation)?,
+            Protocol::Consumer => requests::consumer_heartbeat(&self.group, &self.id, self.generation, None)?,
+        };
+        self.send(&frame, Awaited::Heartbeat)
     }
 
-    pub fn leave(&mut self) -> Result<()> {
-        self.send(&requests::leave(&self.group, &self.id)?, Awaited::Leave)
+    pub fn leave(&mut self, protocol: Protocol) -> Result<()> {
+        self.send(&requests::leave(protocol, &self.group, &self.id)?, Awaited::Leave)?;
+        (self.is_stable, self.id) = (false, Str::new());
+        self.owned.clear();
+        Ok(())
     }
 
     pub fn commit(&mut self, arguments: &Arguments) -> Result<()> {
@@ -137,6 +163,10 @@ impl Member {
     /// Goes on by what an answer says; also the error that it told, if it is none of a group's life.
     pub fn answered(&mut self, frame: Bytes, arguments: &Arguments) -> Result<(Next, Option<ErrorCode>)> {
         let awaited = std::mem::replace(&mut self.awaited, Awaited::Nothing);
+        let is_reconciling = matches!(awaited, Awaited::Join | Awaited::Sync | Awaited::Heartbeat);
+        if arguments.protocol == Protocol::Consumer && is_reconciling {
+            return self.reconciled(decoded::<ConsumerGroupHeartbeatRequest>(frame, CONSUMER_HEARTBEAT)?);
+        }
         let error = match awaited {
             Awaited::Nothing => return Err("an answer that nobody waited for".into()),
             Awaited::Coordinator => decoded::<FindCoordinatorRequest>(frame, FIND)?.coordinators[0].error_code,
@@ -148,9 +178,32 @@ impl Member {
             }
             Awaited::Heartbeat => decoded::<HeartbeatRequest>(frame, HEARTBEAT)?.error_code,
             Awaited::Commit => decoded::<OffsetCommitRequest>(frame, COMMIT)?.topics[0].partitions[0].error_code,
+            Awaited::Leave if arguments.protocol == Protocol::Consumer => {
+                decoded::<ConsumerGroupHeartbeatRequest>(frame, CONSUMER_HEARTBEAT)?.error_code
+            }
             Awaited::Leave => decoded::<LeaveGroupRequest>(frame, LEAVE)?.error_code,
         };
         Ok(self.after(error))
+    }
+
+    /// An answer in the consumer protocol: what it is to own it owns at once, and says so.
+    fn reconciled(&mut self, response: ConsumerGroupHeartbeatResponse) -> Result<(Next, Option<ErrorCode>)> {
+        if !response.error_code.is_none() {
+            return Ok(self.after(response.error_code));
+        }
+        if self.generation != response.member_epoch {
+            (self.generation, self.stable_at) = (response.member_epoch, Instant::now());
+        }
+        self.is_stable = true;
+        let Some(assignment) = response.assignment else { return Ok((Next::Rest, None)) };
+        let of_topic = |topic: &ringmill::wire::api::consumer_group_heartbeat::TopicPartitions| {
+            let id = topic.topic_id;
+            topic.partitions.iter().map(move |partition| (id, *partition)).collect::<Vec<_>>()
+        };
+        self.owned = assignment.topic_partitions.iter().flat_map(of_topic).collect();
+        self.stable_at = Instant::now();
+        self.send(&requests::consumer_heartbeat(&self.group, &self.id, self.generation, Some(&self.owned))?, Awaited::Sync)?;
+        Ok((Next::Sent, None))
     }
 
     fn joined(&mut self, response: JoinGroupResponse, arguments: &Arguments) -> Result<(Next, Option<ErrorCode>)> {
@@ -172,7 +225,7 @@ impl Member {
         match error {
             ErrorCode::None => (Next::Rest, None),
             ErrorCode::RebalanceInProgress => (Next::Join, None),
-            ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration => {
+            ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration | ErrorCode::FencedMemberEpoch => {
                 self.id = Str::new();
                 (Next::Join, Some(error))
             }

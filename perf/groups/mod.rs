@@ -1,4 +1,4 @@
-//! Groups of consumers as load: thousands of members, each on a connection of its own, over the raw protocol; what they cost the broker at rest,
+//! Groups of consumers as load: thousands of members of either protocol, each on a connection of its own, over the raw protocol; what they cost the broker at rest,
 //! how many commits a second it takes, and how long a large group takes to rebalance once all of its members have joined.
 //!
 //! Phases, in this order: connect, join, heartbeats, commits, rebalances of one large group by a member that comes and goes. Start reading at
@@ -22,6 +22,7 @@ use ringmill::types::ErrorCode;
 use ringmill::wire::Str;
 use ringmill::wire::api::find_coordinator::FindCoordinatorRequest;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,6 +32,15 @@ const COORDINATOR_TIME_MAX: Duration = Duration::from_secs(60);
 /// Connections opened before their first answers are awaited: fewer than a listener lets wait.
 const CONNECT_AT_ONCE: usize = 100;
 
+/// How members come to their assignments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    Classic,
+    /// KIP-848.
+    Consumer,
+}
+
 #[derive(clap::Args, Clone, Serialize)]
 pub struct Arguments {
     #[command(flatten)]
@@ -39,6 +49,9 @@ pub struct Arguments {
     /// Ringmill's admin listener (`ringmill.admin.listener`): its counters of journal writes and coordinators' memory are told, too.
     #[arg(long)]
     metrics: Option<String>,
+    /// The members' `group.protocol`.
+    #[arg(long, value_enum, default_value_t = Protocol::Classic)]
+    protocol: Protocol,
     /// Groups beside the large one, which the members are dealt to.
     #[arg(long, default_value_t = 1000)]
     groups: usize,
@@ -142,7 +155,7 @@ fn coordinator(bootstrap: &mut Client, group: &Str) -> Result<String> {
 
 fn connect(arguments: &Arguments, bootstrap: &mut Client, crowd: &mut Crowd, metrics: &mut Metrics) -> Result<()> {
     let groups: Vec<Str> = groups_of_members(arguments).collect();
-    let mut addresses = std::collections::BTreeMap::new();
+    let mut addresses = BTreeMap::new();
     for group in &groups {
         if !addresses.contains_key(group) {
             addresses.insert(group.clone(), coordinator(bootstrap, group)?);
@@ -170,7 +183,14 @@ fn all_rest(members: &[Member]) -> bool {
 
 /// All members of all groups know their assignments, those of a group of the same generation.
 fn all_stable(members: &[Member]) -> bool {
-    members.iter().all(|member| member.is_stable)
+    let mut generations = BTreeMap::new();
+    members.iter().all(|member| member.is_stable && *generations.entry(&member.group).or_insert(member.generation) == member.generation)
+}
+
+/// In the consumer protocol nobody owns what another one owns, and sooner or later somebody owns it: together they have everything then.
+fn have_everything(arguments: &Arguments, members: &[Member], of_group: &[usize]) -> bool {
+    arguments.protocol == Protocol::Classic
+        || of_group.iter().map(|index| members[*index].owned.len()).sum::<usize>() == arguments.partitions
 }
 
 fn join(arguments: &Arguments, crowd: &mut Crowd, metrics: &mut Metrics) -> Result<()> {
@@ -244,15 +264,20 @@ fn rebalance(arguments: &Arguments, bootstrap: &mut Client, crowd: &mut Crowd, m
             crowd.join(guest)?;
         } else {
             crowd.serve_until("the guest's rest", |members| members[guest].awaited == Awaited::Nothing)?;
-            crowd.members[guest].leave()?;
-            (crowd.members[guest].is_stable, crowd.members[guest].id) = (false, Str::new());
+            crowd.members[guest].leave(arguments.protocol)?;
         }
         crowd.hurry(&group);
-        crowd.serve_until("a rebalance", |all| members.iter().all(|index| all[*index].is_stable && all[*index].generation > generation))?;
+        let is_through = |member: &Member| member.is_stable && member.generation > generation;
+        crowd.serve_until("a rebalance", |all| {
+            members.iter().all(|index| is_through(&all[*index])) && have_everything(arguments, all, &members)
+        })?;
         crowd.hasty = None;
         let last_joined = members.iter().map(|index| crowd.members[*index].joined_at).max().unwrap_or(start);
         let last_stable = members.iter().map(|index| crowd.members[*index].stable_at).max().unwrap_or(start);
-        after_last.push((last_stable - last_joined).as_secs_f64() * 1000.0);
+        // Nobody but the guest joins in the consumer protocol.
+        if arguments.protocol == Protocol::Classic {
+            after_last.push((last_stable - last_joined).as_secs_f64() * 1000.0);
+        }
         whole.push((last_stable - start).as_secs_f64() * 1000.0);
     }
     for (name, times) in [("rebalance_after_last_join", &mut after_last), ("rebalance_whole", &mut whole)] {

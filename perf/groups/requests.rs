@@ -1,11 +1,12 @@
 //! What members of a group ask, as Java's consumer asks it.
 
-use super::Arguments;
+use super::{Arguments, Protocol};
 use crate::Result;
 use crate::client::frame_of;
 use bytes::{BufMut, Bytes, BytesMut};
-use ringmill::types::{Offset, PartitionIndex};
+use ringmill::types::{Offset, PartitionIndex, TopicId};
 use ringmill::wire::Str;
+use ringmill::wire::api::consumer_group_heartbeat::{ConsumerGroupHeartbeatRequest, TopicPartitions};
 use ringmill::wire::api::find_coordinator::FindCoordinatorRequest;
 use ringmill::wire::api::heartbeat::HeartbeatRequest;
 use ringmill::wire::api::join_group::{JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse};
@@ -18,9 +19,12 @@ pub const JOIN: i16 = 7;
 pub const SYNC: i16 = 5;
 pub const HEARTBEAT: i16 = 4;
 pub const LEAVE: i16 = 4;
-pub const COMMIT: i16 = 8;
+pub const COMMIT: i16 = 9;
+pub const CONSUMER_HEARTBEAT: i16 = 1;
 
 const PROTOCOL: &str = "range";
+/// The epoch of who leaves.
+const LEFT: i32 = -1;
 
 pub fn find(group: &Str) -> Result<Vec<u8>> {
     frame_of(&FindCoordinatorRequest { coordinator_keys: vec![group.clone()], ..Default::default() }, FIND, 0)
@@ -37,6 +41,33 @@ pub fn join(arguments: &Arguments, group: &Str, member: &Str) -> Result<Vec<u8>>
         ..Default::default()
     };
     frame_of(&request, JOIN, 0)
+}
+
+/// The first heartbeat of a member of the consumer protocol.
+pub fn consumer_join(arguments: &Arguments, group: &Str, member: &Str) -> Result<Vec<u8>> {
+    let request = ConsumerGroupHeartbeatRequest {
+        group_id: group.clone(),
+        member_id: member.clone(),
+        rebalance_timeout_ms: arguments.rebalance_ms,
+        subscribed_topic_names: Some(vec![arguments.topic.as_str().into()]),
+        topic_partitions: Some(Vec::new()),
+        ..Default::default()
+    };
+    frame_of(&request, CONSUMER_HEARTBEAT, 0)
+}
+
+/// A heartbeat; after an assignment it says what the member owns now.
+pub fn consumer_heartbeat(group: &Str, member: &Str, epoch: i32, owned: Option<&[(TopicId, PartitionIndex)]>) -> Result<Vec<u8>> {
+    let of_topic =
+        |(topic_id, partition): &(TopicId, PartitionIndex)| TopicPartitions { topic_id: *topic_id, partitions: vec![*partition] };
+    let request = ConsumerGroupHeartbeatRequest {
+        group_id: group.clone(),
+        member_id: member.clone(),
+        member_epoch: epoch,
+        topic_partitions: owned.map(|owned| owned.iter().map(of_topic).collect()),
+        ..Default::default()
+    };
+    frame_of(&request, CONSUMER_HEARTBEAT, 0)
 }
 
 /// From the leader with an assignment for each member.
@@ -64,7 +95,10 @@ pub fn heartbeat(group: &Str, member: &Str, generation: i32) -> Result<Vec<u8>> 
     frame_of(&request, HEARTBEAT, 0)
 }
 
-pub fn leave(group: &Str, member: &Str) -> Result<Vec<u8>> {
+pub fn leave(protocol: Protocol, group: &Str, member: &Str) -> Result<Vec<u8>> {
+    if protocol == Protocol::Consumer {
+        return consumer_heartbeat(group, member, LEFT, None);
+    }
     let members = vec![MemberIdentity { member_id: member.clone(), ..Default::default() }];
     frame_of(&LeaveGroupRequest { group_id: group.clone(), members, ..Default::default() }, LEAVE, 0)
 }
